@@ -205,12 +205,14 @@ $overlay.lock"
 
 begin "what a killed builder left behind goes, and nothing else"
 mkdir "$cache/.build-killed" "$cache/0123456789abcdef" "$cache/mine"
+touch "$cache/fedcba9876543210.lock"
 mkdir "$work/precious"
 touch "$work/precious/file"
 ln -s "$work/precious" "$cache/.build-killed/link"
 "$alpc_wine" --refresh
 holds "a half-built one is still there" ! -e "$cache/.build-killed"
 holds "one that fits no longer is still there" ! -e "$cache/0123456789abcdef"
+holds "a lock is still there" ! -e "$cache/fedcba9876543210.lock"
 holds "a link was followed" -e "$work/precious/file"
 holds "too much was removed" -d "$cache/mine"
 

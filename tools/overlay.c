@@ -424,7 +424,7 @@ static void remove_unused(const char *cache, const char *name)
     /* without a lock file nobody can be using it */
     if ((lock >= 0 ? !flock(lock, LOCK_EX | LOCK_NB) : errno == ENOENT) && mkdtemp(grave))
     {
-        if (!rename(path, grave))
+        if (!rename(path, grave) || errno == ENOENT)
             unlink(lock_path); /* waiting users find it gone and look again */
         folder_remove(grave);
     }
@@ -433,6 +433,13 @@ static void remove_unused(const char *cache, const char *name)
     free(grave);
     free(lock_path);
     free(path);
+}
+
+/* Whether this is the name of an overlay or of its lock; a killed builder may have left the one without the other. */
+static bool is_overlay_name(const char *name)
+{
+    return strspn(name, "0123456789abcdef") == HASH_LENGTH &&
+           (!name[HASH_LENGTH] || !strcmp(name + HASH_LENGTH, ".lock"));
 }
 
 /* Removes what builders left behind that did not come to their end, and the overlays that fit no longer. */
@@ -445,7 +452,7 @@ static void clean_cache(const char *cache, const char *current)
         return;
     while ((entry = readdir(dir)))
     {
-        const char *name = entry->d_name;
+        char *name = format("%s", entry->d_name);
 
         if (!strncmp(name, BUILD_PREFIX, strlen(BUILD_PREFIX)))
         {
@@ -454,9 +461,13 @@ static void clean_cache(const char *cache, const char *current)
             folder_remove(path);
             free(path);
         }
-        else if (strlen(name) == HASH_LENGTH && strspn(name, "0123456789abcdef") == HASH_LENGTH &&
-                 strcmp(name, current))
-            remove_unused(cache, name);
+        else if (is_overlay_name(name))
+        {
+            name[HASH_LENGTH] = 0;
+            if (strcmp(name, current))
+                remove_unused(cache, name);
+        }
+        free(name);
     }
     closedir(dir);
 }

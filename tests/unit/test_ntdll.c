@@ -163,6 +163,10 @@ static void check_file(const uint8_t *host, size_t host_size, struct file result
     for (unsigned int i = 1; i < old.directory_count; i++)
         assert_memory_equal(&new.directory[i], &old.directory[i], sizeof(new.directory[i]));
 
+    /* no header of a dropped section is left */
+    for (size_t i = new.section_table + new.section_count * 40; i < old.section_table + old.section_count * 40; i++)
+        assert_int_equal(result.data[i], 0);
+
     /* the headers differ in the fields named in replace.h and nowhere else */
     for (size_t i = 0; i < old.section_table; i++)
     {
@@ -534,6 +538,43 @@ static void test_room_for_header(void **state)
         fail_msg("%s", error.text);
     check_file(host, SAMPLE_SIZE, result);
     free(result.data);
+
+    sample_put32(host + SAMPLE_OPTIONAL + 60, SAMPLE_SECTIONS + SAMPLE_KEPT_COUNT * 40 + 39);
+    expect_refusal(host, SAMPLE_SIZE, "no room for one more section header");
+}
+
+/* The last byte of what is a forwarder or a string, and the first that is none. */
+static void test_borders(void **state)
+{
+    uint8_t host[SAMPLE_SIZE];
+    struct error error;
+    struct file result;
+    uint32_t end;
+
+    (void)state;
+    sample_build(host);
+    end = SAMPLE_EXPORTS_RVA + sample_get32(host + SAMPLE_DIRECTORIES + 4);
+    sample_put32(host + SAMPLE_EXPORTS + 40, end);
+    result = replace_sample(host, &error);
+    if (!result.data)
+        fail_msg("%s", error.text);
+    check_exports(host, result.data, sample_names, COUNT(sample_names));
+    assert_int_equal(sample_find(result.data, "__wine_host_NtClose").rva, end);
+    free(result.data);
+    sample_put32(host + SAMPLE_EXPORTS + 40, end - 1);
+    expect_refusal(host, SAMPLE_SIZE, "damaged forwarder");
+
+    /* the last name, "Z", ends one byte behind its section */
+    sample_build(host);
+    host[SAMPLE_EXPORTS + 0x3bf] = 'Z';
+    sample_put32(host + SAMPLE_EXPORTS + 40 + SAMPLE_FUNCTION_COUNT * 4 + 5 * 4, SAMPLE_EXPORTS_RVA + 0x3bf);
+    expect_refusal(host, SAMPLE_SIZE, "name of export 5 is damaged");
+
+    /* one name twice */
+    sample_build(host);
+    memcpy(host + SAMPLE_EXPORTS + 40 + SAMPLE_FUNCTION_COUNT * 4 + 5 * 4,
+           host + SAMPLE_EXPORTS + 40 + SAMPLE_FUNCTION_COUNT * 4 + 4 * 4, 4);
+    expect_refusal(host, SAMPLE_SIZE, "not sorted (number 5)");
 }
 
 static void test_ordinals_run_out(void **state)
@@ -629,6 +670,7 @@ int main(void)
         cmocka_unit_test(test_flipped_bytes),
         cmocka_unit_test(test_debug_sections),
         cmocka_unit_test(test_room_for_header),
+        cmocka_unit_test(test_borders),
         cmocka_unit_test(test_ordinals_run_out),
         cmocka_unit_test(test_builtin_mark),
         cmocka_unit_test(test_paths),
