@@ -16,7 +16,7 @@
 #include "ntalpc/status.h"
 #include "ntalpc/token.h"
 
-/* attributes of groups, MS-DTYP 2.4.3 and winnt.h */
+/* attributes of groups (TOKEN_GROUPS, winnt.h) */
 #define SE_GROUP_MANDATORY 0x00000001u
 #define SE_GROUP_ENABLED_BY_DEFAULT 0x00000002u
 #define SE_GROUP_ENABLED 0x00000004u

@@ -155,7 +155,7 @@ static void test_privileges(void **state)
     token_free(token);
 }
 
-/* MS-DTYP 2.4.3: SE_GROUP_OWNER, and SeRestorePrivilege "set any SID as the owner" */
+/* The documentation of TOKEN_GROUPS: SE_GROUP_OWNER; and MS-LSAD 3.1.1.2.1: SeRestorePrivilege */
 static void test_owners(void **state)
 {
     static const struct
