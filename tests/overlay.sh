@@ -64,7 +64,7 @@ nothing_in() {
 mkdir "$work/bin"
 cp "$build/alpc-wine" "$work/bin/"
 "$build/mkntdll" "$host_ntdll" "$work/bin/ntalpc.dll16" # any marked DLL will do
-echo so >"$work/bin/ntalpc.dll16.so"
+echo so >"$work/bin/ntalpc.so"
 alpc_wine=$work/bin/alpc-wine
 shell=$(readlink -f /bin/sh)
 
@@ -131,7 +131,7 @@ begin "what the overlay looks like"
 dlls=$overlay/lib/x86_64-linux-gnu/wine
 same "$(readlink "$overlay/share/wine")" "$wine/share/wine"
 for file in "$overlay/lib/wine/wine64" "$overlay/lib/wine/wine64-preloader" "$dlls/x86_64-unix/ntdll.so" \
-            "$dlls/x86_64-unix/ntalpc.dll16.so" "$dlls/x86_64-windows/ntdll.dll" "$dlls/x86_64-windows/ntalpc.dll16"; do
+            "$dlls/x86_64-unix/ntalpc.so" "$dlls/x86_64-windows/ntdll.dll" "$dlls/x86_64-windows/ntalpc.dll16"; do
     holds "$file is missing" -f "$file"
     holds "$file is no copy" ! -L "$file"
 done
@@ -179,7 +179,7 @@ holds "not linked" -L "$overlay/lib/x86_64-linux-gnu/wine/i386-unix"
 changed rm "$wine/lib/wine/wine64-preloader"
 begin "a change of ours is noticed"
 changed touch "$work/bin/ntalpc.dll16"
-changed touch "$work/bin/ntalpc.dll16.so"
+changed touch "$work/bin/ntalpc.so"
 
 begin "a program keeps the overlay it began with"
 # the child of the program must keep it, too
@@ -319,9 +319,9 @@ unmark <"$host_ntdll" | refuse_ntdll "not one of Wine's own"
 sed 's/NtQueryDirectoryObject/NtQueryDirectoryObjecs/g' "$host_ntdll" | refuse_ntdll "it lacks NtQueryDirectoryObject"
 
 begin "our files are missing or unmarked"
-mv "$work/bin/ntalpc.dll16.so" "$work/kept"
-refused "ntalpc.dll16.so is missing" "$alpc_wine" x.exe
-mv "$work/kept" "$work/bin/ntalpc.dll16.so"
+mv "$work/bin/ntalpc.so" "$work/kept"
+refused "ntalpc.so is missing" "$alpc_wine" x.exe
+mv "$work/kept" "$work/bin/ntalpc.so"
 mv "$work/bin/ntalpc.dll16" "$work/kept"
 refused "ntalpc.dll16 is missing" "$alpc_wine" x.exe
 unmark <"$work/kept" >"$work/bin/ntalpc.dll16"
@@ -351,7 +351,7 @@ layout() {
     overlay=$("$alpc_wine" --wine="$work/layout" --print-overlay)
     same "$(sed -n 's/^exe //p' "$work/out")" "$overlay/$2"
     cmp -s "$overlay/$3/x86_64-windows/ntdll.dll" "$work/kept" || fail "no replacement"
-    holds "no ntalpc.dll16.so" -f "$overlay/$3/x86_64-unix/ntalpc.dll16.so"
+    holds "no ntalpc.so" -f "$overlay/$3/x86_64-unix/ntalpc.so"
     holds "no share" -d "$overlay/share/wine/nls"
     holds "no wineserver in bin" -e "$overlay/bin/wineserver"
 }

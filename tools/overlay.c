@@ -39,7 +39,7 @@
 #define BUILD_ATTEMPTS 3
 
 #define MODULE_PE REPLACE_MODULE
-#define MODULE_SO REPLACE_MODULE ".so"
+#define MODULE_SO "ntalpc.so" /* Wine replaces the extension */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

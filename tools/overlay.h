@@ -18,7 +18,7 @@ struct overlay_request
 {
     const struct host *host;
     const char *cache;   /* holds the overlays; created if it is missing */
-    const char *library; /* holds ntalpc.dll16 and ntalpc.dll16.so */
+    const char *library; /* holds ntalpc.dll16 and ntalpc.so */
     bool refresh;        /* build it anew even if it looks right */
 };
 

@@ -1,0 +1,162 @@
+/*
+ * NtAlpcSendWaitReceivePort
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "attributes.h"
+#include "calls.h"
+#include "capture.h"
+#include "handle.h"
+#include "message.h"
+#include "process.h"
+#include "unixlib.h"
+
+#define HEADER_SIZE sizeof(PORT_MESSAGE)
+#define FLAG_REJECTED 0x1000000 /* [3.3] */
+
+/* [4.4] the combinations that make no sense */
+static NTSTATUS check_flags(const struct NtAlpcSendWaitReceivePort_params *params)
+{
+    const ULONG both = ALPC_MSGFLG_SYNC_REQUEST | ALPC_MSGFLG_RELEASE_MESSAGE;
+
+    if (params->flags & FLAG_REJECTED && (params->send || params->flags & ALPC_MSGFLG_SYNC_REQUEST))
+        return STATUS_INVALID_PARAMETER;
+    if (params->flags & ALPC_MSGFLG_SYNC_REQUEST && (!params->send || (params->flags & both) == both))
+        return STATUS_INVALID_PARAMETER_2;
+    if (params->flags & ALPC_MSGFLG_SYNC_REQUEST && !params->receive)
+        return STATUS_LPC_RECEIVE_BUFFER_EXPECTED;
+    if (params->receive && !params->buffer_length)
+        return STATUS_INVALID_PARAMETER;
+    return STATUS_SUCCESS;
+}
+
+/* reads a byte of each page */
+static void probe_read(const void *memory, size_t size)
+{
+    const volatile uint8_t *at = memory, *end = at + size;
+
+    for (; at < end; at = (const volatile uint8_t *)(((uintptr_t)at | 0xfff) + 1))
+        (void)*at;
+}
+
+/* one that is told its id, in the header that was sent [4.5] */
+static bool is_asynchronous_request(const struct NtAlpcSendWaitReceivePort_params *params,
+                                    const struct message_out *out)
+{
+    return params->send && !out->message_id && !out->release && !out->sync;
+}
+
+/* the message to send, from the program's memory; its data is copied when it is sent */
+static NTSTATUS capture_send(const struct NtAlpcSendWaitReceivePort_params *params, struct message_out *out)
+{
+    struct sent_attributes sent;
+    PORT_MESSAGE header = *params->send;
+    NTSTATUS status;
+
+    out->data_length = (uint16_t)header.u1.s1.DataLength;
+    out->total_length = (uint16_t)header.u1.s1.TotalLength;
+    out->message_id = header.MessageId;
+    out->callback_id = header.CallbackId;
+    out->data = (const uint8_t *)(params->send + 1);
+    out->release = params->flags & ALPC_MSGFLG_RELEASE_MESSAGE;
+    out->sync = params->flags & ALPC_MSGFLG_SYNC_REQUEST;
+    /* [3.9] */
+    if (out->total_length < HEADER_SIZE || out->data_length > out->total_length - HEADER_SIZE)
+        return STATUS_INVALID_PARAMETER;
+    probe_read(out->data, out->total_length - HEADER_SIZE);
+    if ((status = attributes_read(params->send_attributes, &sent)))
+        return status;
+    out->context = sent.context;
+    if (is_asynchronous_request(params, out))
+        probe_write(params->send, HEADER_SIZE);
+    return STATUS_SUCCESS;
+}
+
+static void capture_receive(const struct NtAlpcSendWaitReceivePort_params *params, struct message_in *in,
+                            struct deadline *deadline)
+{
+    int64_t timeout;
+
+    probe_write(params->buffer_length, sizeof(*params->buffer_length));
+    in->buffer = params->receive;
+    in->capacity = *params->buffer_length;
+    if (in->capacity > ALPC_MAX_MESSAGE_LENGTH)
+        in->capacity = ALPC_MAX_MESSAGE_LENGTH;
+    probe_write(in->buffer, in->capacity);
+    attributes_probe(params->receive_attributes);
+    *deadline = deadline_never;
+    if (params->timeout)
+    {
+        timeout = params->timeout->QuadPart;
+        *deadline = deadline_from_nt(&timeout);
+    }
+}
+
+static NTSTATUS send_message(struct thread *thread, struct port *port, const struct message_out *out,
+                             struct message_ref *ref)
+{
+    struct connection *connection = port->connection;
+
+    if (port->kind != PORT_CONNECTION)
+        return out->message_id ? message_answer(thread, connection, out, ref) : message_send(thread, connection, out, ref);
+    /* only a message that exists already says which client is meant [4.1] */
+    if (!out->message_id)
+        return STATUS_LPC_INVALID_CONNECTION_USAGE;
+    if (!(connection = port_use_connection(thread, port, MESSAGE_SLOT(out->message_id))))
+        return STATUS_INVALID_MESSAGE;
+    return message_answer(thread, connection, out, ref);
+}
+
+static NTSTATUS exchange(struct thread *thread, const struct NtAlpcSendWaitReceivePort_params *params,
+                         struct message_out *out, struct message_in *in, const struct deadline *deadline)
+{
+    struct message_ref ref = { .cell = NULL };
+    struct port *port;
+    NTSTATUS status;
+
+    if ((status = handle_port(thread, params->port, &port)))
+        return status;
+    if (params->send)
+        status = send_message(thread, port, out, &ref);
+    if (!status && is_asynchronous_request(params, out))
+        params->send->MessageId = MESSAGE_ID(ref.connection->slot, ref.id, ref.gen);
+    if (!status && out->sync)
+    {
+        status = message_await(thread, &ref, in, deadline);
+        in->context = out->context;
+    }
+    else
+    {
+        thread_release(thread, USE_CONNECTION);
+        if (!status && params->receive)
+            status = message_receive(thread, port, in, deadline);
+    }
+    thread_release(thread, USE_CONNECTION);
+    thread_release(thread, USE_PORT);
+    return status;
+}
+
+NTSTATUS call_NtAlpcSendWaitReceivePort(void *args)
+{
+    const struct NtAlpcSendWaitReceivePort_params *params = args;
+    struct thread *thread = current_thread();
+    struct message_out out = { .message_id = 0 };
+    struct message_in in = { .buffer = NULL };
+    struct deadline deadline;
+    NTSTATUS status;
+
+    if (!thread)
+        return STATUS_NO_MEMORY;
+    if ((status = check_flags(params)) || (params->send && (status = capture_send(params, &out))))
+        return status;
+    if (params->receive)
+        capture_receive(params, &in, &deadline);
+    status = exchange(thread, params, &out, &in, &deadline);
+    if (status == STATUS_BUFFER_TOO_SMALL)
+        *params->buffer_length = in.needed;
+    else if (!status && params->receive)
+        attributes_write(params->receive_attributes, &in);
+    return status;
+}

@@ -1,0 +1,87 @@
+/*
+ * Names of ports
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "name.h"
+
+void name_init(void)
+{
+    static WCHAR text[] = { '\\', 'R', 'P', 'C', ' ', 'C', 'o', 'n', 't', 'r', 'o', 'l' };
+    UNICODE_STRING name = { sizeof(text), sizeof(text), text };
+    OBJECT_ATTRIBUTES oa = { .Length = sizeof(oa), .ObjectName = &name };
+    HANDLE handle;
+
+    oa.Attributes = OBJ_CASE_INSENSITIVE | OBJ_OPENIF | OBJ_PERMANENT;
+    if (NT_SUCCESS(NtCreateDirectoryObject(&handle, DIRECTORY_ALL_ACCESS, &oa)))
+        NtClose(handle);
+}
+
+static OBJECT_ATTRIBUTES lookup(const struct captured_attributes *attributes)
+{
+    return (OBJECT_ATTRIBUTES){ .Length = sizeof(OBJECT_ATTRIBUTES),
+                                .RootDirectory = attributes->root,
+                                .ObjectName = (UNICODE_STRING *)&attributes->name,
+                                .Attributes = attributes->attributes & OBJ_CASE_INSENSITIVE };
+}
+
+static NTSTATUS query_name(struct thread *thread, HANDLE handle, struct port_name *name)
+{
+    const ULONG size = sizeof(UNICODE_STRING) + 0x10000;
+    UNICODE_STRING *full = thread_scratch(thread, size);
+    ULONG used;
+    NTSTATUS status;
+
+    if (!full)
+        return STATUS_NO_MEMORY;
+    if (!(status = NtQueryObject(handle, ObjectNameInformation, full, size, &used)))
+        name->full = *full;
+    return status;
+}
+
+NTSTATUS name_create(struct thread *thread, const struct captured_attributes *attributes, struct port_name *name)
+{
+    OBJECT_ATTRIBUTES oa = lookup(attributes);
+    NTSTATUS status = NtCreateIoCompletion(&name->placeholder, IO_COMPLETION_ALL_ACCESS, &oa, 0);
+
+    if (status)
+        return status;
+    if ((status = query_name(thread, name->placeholder, name)))
+        NtClose(name->placeholder);
+    return status;
+}
+
+NTSTATUS name_publish(const struct port_name *name, uint32_t number)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+
+    while (number-- && !status)
+        status = NtSetIoCompletion(name->placeholder, 0, 0, STATUS_SUCCESS, 0);
+    return status;
+}
+
+NTSTATUS name_of_handle(struct thread *thread, HANDLE handle, struct port_name *name, uint32_t *number)
+{
+    LONG depth = 0;
+    ULONG size;
+    NTSTATUS status = NtQueryIoCompletion(handle, 0, &depth, sizeof(depth), &size);
+
+    *number = (uint32_t)depth;
+    return status ? status : query_name(thread, handle, name);
+}
+
+NTSTATUS name_find(struct thread *thread, const struct captured_attributes *attributes, struct port_name *name,
+                   uint32_t *number)
+{
+    OBJECT_ATTRIBUTES oa = lookup(attributes);
+    HANDLE handle;
+    NTSTATUS status = NtOpenIoCompletion(&handle, IO_COMPLETION_ALL_ACCESS, &oa);
+
+    if (status)
+        return status;
+    status = name_of_handle(thread, handle, name, number);
+    NtClose(handle);
+    return status;
+}

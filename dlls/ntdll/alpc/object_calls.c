@@ -1,0 +1,399 @@
+/*
+ * The system calls that ports share with other objects
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "calls.h"
+#include "capture.h"
+#include "handle.h"
+#include "name.h"
+#include "process.h"
+#include "unixlib.h"
+
+#include <string.h>
+
+/* ---------------------------------------------------------------------------------------------- handles */
+
+NTSTATUS call_NtClose(void *args)
+{
+    const struct NtClose_params *params = args;
+
+    return handle_close(params->handle);
+}
+
+/* a handle that this process closes in another one may be a port's there */
+static void tell_process(HANDLE process)
+{
+    struct
+    {
+        NTSTATUS exit_status;
+        void *peb;
+        ULONG_PTR affinity, priority, id, parent;
+    } basic;
+    struct handles_changed_request request;
+    sigset_t saved;
+    ULONG size;
+
+    if (NtQueryInformationProcess(process, ProcessBasicInformation, &basic, sizeof(basic), &size))
+        return;
+    request.process = (uint32_t)basic.id;
+    process_lock(&saved);
+    process_notify(REQUEST_handles_changed, &request);
+    process_unlock(&saved);
+}
+
+NTSTATUS call_NtDuplicateObject(void *args)
+{
+    const struct NtDuplicateObject_params *params = args;
+    HANDLE target = NULL;
+    NTSTATUS status;
+
+    if (params->target)
+        probe_write(params->target, sizeof(*params->target));
+    if (params->source_process == CURRENT_PROCESS)
+        status = handle_duplicate(params->source, params->target_process, params->target ? &target : NULL,
+                                  params->access, params->attributes, params->options);
+    else
+        status = NtDuplicateObject(params->source_process, params->source, params->target_process,
+                                   params->target ? &target : NULL, params->access, params->attributes,
+                                   params->options);
+    if (params->source_process != CURRENT_PROCESS && params->options & DUPLICATE_CLOSE_SOURCE)
+        tell_process(params->source_process);
+    if (!status && params->target)
+        *params->target = target;
+    return status;
+}
+
+/* ---------------------------------------------------------------------------------------------- NtQueryObject */
+
+static const WCHAR type_name[] = { 'A', 'L', 'P', 'C', ' ', 'P', 'o', 'r', 't', 0 };
+
+struct object_type_information
+{
+    UNICODE_STRING name;
+    ULONG counts[12];
+    ULONG invalid_attributes;
+    ULONG read, write, execute, all; /* generic mapping */
+    ULONG valid_access;
+    UCHAR security_required, maintain_handle_count, type_index, reserved;
+    ULONG pool_type, paged_charge, nonpaged_charge;
+    WCHAR text[sizeof(type_name) / sizeof(WCHAR)];
+};
+
+_Static_assert(offsetof(struct object_type_information, text) == 0x68, "OBJECT_TYPE_INFORMATION");
+
+static NTSTATUS query_type(const struct NtQueryObject_params *params)
+{
+    struct object_type_information *out = params->information;
+    struct object_type_information information = {
+        .name = { sizeof(type_name) - sizeof(WCHAR), sizeof(type_name), out->text },
+        .read = 0x00020001, /* [3.8] */
+        .write = 0x00010001,
+        .all = PORT_ALL_ACCESS,
+        .valid_access = PORT_ALL_ACCESS,
+        .security_required = 1,
+    };
+
+    if (params->return_length)
+        *params->return_length = sizeof(information);
+    if (params->length < sizeof(information))
+        return STATUS_INFO_LENGTH_MISMATCH;
+    memcpy(information.text, type_name, sizeof(type_name));
+    memcpy(params->information, &information, sizeof(information));
+    return STATUS_SUCCESS;
+}
+
+/* the port's name in the thread's scratch memory; Length 0 if it has none */
+static NTSTATUS port_full_name(struct thread *thread, const struct port *port, UNICODE_STRING *name)
+{
+    struct query_name_request request = { .port = port->id };
+    struct query_name_reply reply;
+    const void *text;
+    sigset_t saved;
+    NTSTATUS status;
+
+    process_lock(&saved);
+    status = process_call(REQUEST_query_name, &request, NULL, &reply, &text, NULL);
+    if (!status)
+    {
+        *name = (UNICODE_STRING){ (USHORT)reply.name_size, (USHORT)reply.name_size, NULL };
+        name->Buffer = (WCHAR *)capture_bytes(thread, text, reply.name_size);
+    }
+    process_unlock(&saved);
+    return status || name->Buffer ? status : STATUS_NO_MEMORY;
+}
+
+static NTSTATUS query_name(struct thread *thread, const struct port *port, const struct NtQueryObject_params *params)
+{
+    UNICODE_STRING name, *out = params->information;
+    ULONG needed;
+    NTSTATUS status = port_full_name(thread, port, &name);
+
+    if (status)
+        return status;
+    needed = sizeof(*out) + (name.Length ? name.Length + sizeof(WCHAR) : 0);
+    if (params->return_length)
+        *params->return_length = needed;
+    if (params->length < sizeof(*out))
+        return STATUS_INFO_LENGTH_MISMATCH;
+    if (params->length < needed)
+        return STATUS_BUFFER_OVERFLOW;
+    if (!name.Length)
+    {
+        *out = (UNICODE_STRING){ 0 };
+        return STATUS_SUCCESS;
+    }
+    memcpy(out + 1, name.Buffer, name.Length);
+    ((WCHAR *)(out + 1))[name.Length / sizeof(WCHAR)] = 0;
+    *out = (UNICODE_STRING){ name.Length, (USHORT)(name.Length + sizeof(WCHAR)), (WCHAR *)(out + 1) };
+    return STATUS_SUCCESS;
+}
+
+/* whether what the host says of a handle leaves it open that it is a port's */
+static bool may_be_port(const struct NtQueryObject_params *params)
+{
+    static const WCHAR file[] = { 'F', 'i', 'l', 'e' };
+    const UNICODE_STRING *answer = params->information; /* both classes begin with it */
+
+    if (params->information_class == ObjectNameInformation)
+        return handle_may_have_name(answer);
+    return answer->Length == sizeof(file) && !memcmp(answer->Buffer, file, sizeof(file));
+}
+
+NTSTATUS call_NtQueryObject(void *args)
+{
+    const struct NtQueryObject_params *params = args;
+    struct thread *thread = current_thread();
+    struct port *port;
+    NTSTATUS status;
+
+    if (!thread)
+        return STATUS_NO_MEMORY;
+    thread_scratch_begin(thread);
+    if (!(port = handle_known_port(thread, params->handle)))
+    {
+        status = NtQueryObject(params->handle, (int)params->information_class, params->information, params->length,
+                               params->return_length);
+        if (status || !may_be_port(params) || !(port = handle_if_port(thread, params->handle)))
+            return status;
+    }
+    if (params->return_length)
+        probe_write(params->return_length, sizeof(*params->return_length));
+    probe_write(params->information, params->length);
+    if (params->information_class == ObjectTypeInformation)
+        status = query_type(params);
+    else
+        status = query_name(thread, port, params);
+    thread_release(thread, USE_PORT);
+    return status;
+}
+
+/* ---------------------------------------------------------------------------------------------- security */
+
+#define OWNER_SECURITY_INFORMATION 0x1
+#define GROUP_SECURITY_INFORMATION 0x2
+#define DACL_SECURITY_INFORMATION 0x4
+#define SACL_SECURITY_INFORMATION 0x8
+#define LABEL_SECURITY_INFORMATION 0x10
+
+static NTSTATUS check_access(HANDLE handle, ACCESS_MASK needed)
+{
+    OBJECT_BASIC_INFORMATION basic;
+    ULONG size;
+    NTSTATUS status = NtQueryObject(handle, ObjectBasicInformation, &basic, sizeof(basic), &size);
+
+    return status ? status : (basic.GrantedAccess & needed) == needed ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
+}
+
+static ACCESS_MASK query_access(ULONG information)
+{
+    const ULONG readable = OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION |
+                           LABEL_SECURITY_INFORMATION;
+
+    return (information & readable ? READ_CONTROL : 0) |
+           (information & SACL_SECURITY_INFORMATION ? ACCESS_SYSTEM_SECURITY : 0);
+}
+
+static ACCESS_MASK set_access(ULONG information)
+{
+    const ULONG owners = OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION | LABEL_SECURITY_INFORMATION;
+
+    return (information & owners ? WRITE_OWNER : 0) | (information & DACL_SECURITY_INFORMATION ? WRITE_DAC : 0) |
+           (information & SACL_SECURITY_INFORMATION ? ACCESS_SYSTEM_SECURITY : 0);
+}
+
+static NTSTATUS query_security(struct thread *thread, const struct port *port,
+                               const struct NtQuerySecurityObject_params *params)
+{
+    struct query_security_request request = { .port = port->id, .information = params->information };
+    struct query_security_reply reply;
+    const void *descriptor;
+    sigset_t saved;
+    NTSTATUS status = check_access(params->handle, query_access(params->information));
+
+    if (status)
+        return status;
+    process_lock(&saved);
+    status = process_call(REQUEST_query_security, &request, NULL, &reply, &descriptor, NULL);
+    if (!status && !(descriptor = capture_bytes(thread, descriptor, reply.security_size)))
+        status = STATUS_NO_MEMORY;
+    process_unlock(&saved);
+    if (status)
+        return status;
+    *params->return_length = reply.security_size;
+    if (params->length < reply.security_size)
+        return STATUS_BUFFER_TOO_SMALL;
+    memcpy(params->descriptor, descriptor, reply.security_size);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS call_NtQuerySecurityObject(void *args)
+{
+    const struct NtQuerySecurityObject_params *params = args;
+    struct thread *thread = current_thread();
+    struct port *port;
+    NTSTATUS status;
+
+    if (!thread)
+        return STATUS_NO_MEMORY;
+    thread_scratch_begin(thread);
+    if (!(port = handle_if_port(thread, params->handle)))
+        return NtQuerySecurityObject(params->handle, params->information, params->descriptor, params->length,
+                                     params->return_length);
+    probe_write(params->return_length, sizeof(*params->return_length));
+    probe_write(params->descriptor, params->length);
+    status = query_security(thread, port, params);
+    thread_release(thread, USE_PORT);
+    return status;
+}
+
+static NTSTATUS set_security(const struct port *port, const struct NtSetSecurityObject_params *params,
+                             const struct control_data *descriptor)
+{
+    struct set_security_request request = { .port = port->id, .information = params->information };
+    struct set_security_reply reply;
+    sigset_t saved;
+    NTSTATUS status = check_access(params->handle, set_access(params->information));
+
+    if (status)
+        return status;
+    process_lock(&saved);
+    status = process_call(REQUEST_set_security, &request, descriptor, &reply, NULL, NULL);
+    process_unlock(&saved);
+    return status;
+}
+
+NTSTATUS call_NtSetSecurityObject(void *args)
+{
+    const struct NtSetSecurityObject_params *params = args;
+    struct thread *thread = current_thread();
+    struct control_data descriptor;
+    struct port *port;
+    NTSTATUS status;
+
+    if (!thread)
+        return STATUS_NO_MEMORY;
+    thread_scratch_begin(thread);
+    if (!(port = handle_if_port(thread, params->handle)))
+        return NtSetSecurityObject(params->handle, params->information, params->descriptor);
+    status = params->descriptor ? capture_security(thread, params->descriptor, &descriptor) : STATUS_ACCESS_VIOLATION;
+    if (!status)
+        status = set_security(port, params, &descriptor);
+    thread_release(thread, USE_PORT);
+    return status;
+}
+
+/* ---------------------------------------------------------------------------------------------- names */
+
+static bool is_port(const struct port_name *name, uint32_t number)
+{
+    struct find_port_request request = { .number = number };
+    const struct control_data data = { name->full.Buffer, name->full.Length };
+    struct find_port_reply reply;
+
+    return number && !process_call(REQUEST_find_port, &request, &data, &reply, NULL, NULL);
+}
+
+NTSTATUS call_check_name(void *args)
+{
+    const struct check_name_params *params = args;
+    struct thread *thread = current_thread();
+    struct port_name name;
+    uint32_t number;
+    sigset_t saved;
+    bool found;
+
+    if (!thread)
+        return STATUS_NO_MEMORY;
+    thread_scratch_begin(thread);
+    process_lock(&saved);
+    found = !name_of_handle(thread, params->handle, &name, &number) && name.full.Length && is_port(&name, number);
+    process_unlock(&saved);
+    return found ? STATUS_OBJECT_TYPE_MISMATCH : STATUS_SUCCESS;
+}
+
+/* what NtQueryDirectoryObject returns for each object; a zero entry ends the list */
+struct directory_entry
+{
+    UNICODE_STRING name;
+    UNICODE_STRING type;
+};
+
+static const WCHAR placeholder_type[] = { 'I', 'o', 'C', 'o', 'm', 'p', 'l', 'e', 't', 'i', 'o', 'n' };
+
+static bool entry_is_port(struct thread *thread, HANDLE directory, const UNICODE_STRING *entry)
+{
+    struct captured_attributes attributes = { .root = directory };
+    struct port_name name;
+    uint32_t number;
+    sigset_t saved;
+    bool found;
+
+    if (capture_name(thread, entry, &attributes.name))
+        return false;
+    process_lock(&saved);
+    found = !name_find(thread, &attributes, &name, &number) && is_port(&name, number);
+    process_unlock(&saved);
+    return found;
+}
+
+/* names the type of ports among what the host has listed; the text of the other type leaves room enough */
+NTSTATUS call_NtQueryDirectoryObject(void *args)
+{
+    const struct NtQueryDirectoryObject_params *params = args;
+    struct thread *thread = current_thread();
+    struct directory_entry *entry;
+
+    if (!thread)
+        return STATUS_NO_MEMORY;
+    for (entry = params->buffer; entry->name.Buffer; entry++)
+    {
+        thread_scratch_begin(thread);
+        if (entry->type.Length == sizeof(placeholder_type) &&
+            !memcmp(entry->type.Buffer, placeholder_type, sizeof(placeholder_type)) &&
+            entry_is_port(thread, params->directory, &entry->name))
+        {
+            memcpy(entry->type.Buffer, type_name, sizeof(type_name));
+            entry->type.Length = sizeof(type_name) - sizeof(WCHAR);
+        }
+        if (params->single)
+            break;
+    }
+    return STATUS_SUCCESS;
+}
+
+/* ---------------------------------------------------------------------------------------------- threads */
+
+NTSTATUS call_thread_terminated(void *args)
+{
+    const struct thread_terminated_params *params = args;
+    struct thread_gone_request request = { .process = params->process_id, .thread = params->thread_id };
+    sigset_t saved;
+
+    process_lock(&saved);
+    process_notify(REQUEST_thread_gone, &request);
+    process_unlock(&saved);
+    return STATUS_SUCCESS;
+}

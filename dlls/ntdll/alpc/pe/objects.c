@@ -1,0 +1,155 @@
+/*
+ * System calls that ports share with other objects: where no port is concerned, the host's
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "pe.h"
+
+#define OBJECT_NAME_INFORMATION_CLASS 1
+#define OBJECT_TYPE_INFORMATION_CLASS 2
+
+/* how long the end of a terminated thread is waited for, in 100 ns */
+#define TERMINATION_WAIT 10000000
+
+__declspec(dllimport) NTSTATUS NTAPI NtWaitForSingleObject(HANDLE, BOOLEAN, LARGE_INTEGER *);
+__declspec(dllimport) NTSTATUS NTAPI NtQueryInformationThread(HANDLE, THREADINFOCLASS, PVOID, ULONG, PULONG);
+
+/* mingw's headers do not have these */
+NTSTATUS NTAPI NtCreateIoCompletion(PHANDLE, ACCESS_MASK, POBJECT_ATTRIBUTES, ULONG);
+NTSTATUS NTAPI NtDuplicateObject(HANDLE, HANDLE, HANDLE, PHANDLE, ACCESS_MASK, ULONG, ULONG);
+NTSTATUS NTAPI NtOpenIoCompletion(PHANDLE, ACCESS_MASK, POBJECT_ATTRIBUTES);
+NTSTATUS NTAPI NtQueryDirectoryObject(HANDLE, PVOID, ULONG, BOOLEAN, BOOLEAN, PULONG, PULONG);
+NTSTATUS NTAPI NtQuerySecurityObject(HANDLE, SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, ULONG, PULONG);
+NTSTATUS NTAPI NtSetSecurityObject(HANDLE, SECURITY_INFORMATION, PSECURITY_DESCRIPTOR);
+NTSTATUS NTAPI NtTerminateThread(HANDLE, NTSTATUS);
+
+/* ---------------------------------------------------------------------------------------------- handles */
+
+NTSTATUS NTAPI NtClose(HANDLE Handle)
+{
+    struct NtClose_params params = { Handle };
+
+    return is_port_handle(Handle) ? system_call(unix_NtClose, &params, "NtClose") : __wine_host_NtClose(Handle);
+}
+
+NTSTATUS NTAPI NtDuplicateObject(HANDLE SourceProcess, HANDLE Source, HANDLE TargetProcess, PHANDLE Target,
+                                        ACCESS_MASK Access, ULONG Attributes, ULONG Options)
+{
+    struct NtDuplicateObject_params params = { SourceProcess, Source, TargetProcess, Target, Access, Attributes, Options };
+    BOOL own = SourceProcess == CURRENT_PROCESS;
+
+    if (own ? is_port_handle(Source) : Options & DUPLICATE_CLOSE_SOURCE && native_half_present())
+        return unix_call(unix_NtDuplicateObject, &params);
+    return __wine_host_NtDuplicateObject(SourceProcess, Source, TargetProcess, Target, Access, Attributes, Options);
+}
+
+/* ---------------------------------------------------------------------------------------------- information */
+
+NTSTATUS NTAPI NtQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS Class, PVOID Information, ULONG Length,
+                                    PULONG ReturnLength)
+{
+    struct NtQueryObject_params params = { Handle, Class, Information, Length, ReturnLength };
+
+    if ((params.information_class != OBJECT_NAME_INFORMATION_CLASS &&
+         params.information_class != OBJECT_TYPE_INFORMATION_CLASS) ||
+        !native_half_present())
+        return __wine_host_NtQueryObject(Handle, Class, Information, Length, ReturnLength);
+    return unix_call(unix_NtQueryObject, &params);
+}
+
+NTSTATUS NTAPI NtQuerySecurityObject(HANDLE Handle, SECURITY_INFORMATION Information,
+                                            PSECURITY_DESCRIPTOR Descriptor, ULONG Length, PULONG ReturnLength)
+{
+    struct NtQuerySecurityObject_params params = { Handle, Information, Descriptor, Length, ReturnLength };
+
+    if (!native_half_present())
+        return __wine_host_NtQuerySecurityObject(Handle, Information, Descriptor, Length, ReturnLength);
+    return unix_call(unix_NtQuerySecurityObject, &params);
+}
+
+NTSTATUS NTAPI NtSetSecurityObject(HANDLE Handle, SECURITY_INFORMATION Information,
+                                          PSECURITY_DESCRIPTOR Descriptor)
+{
+    struct NtSetSecurityObject_params params = { Handle, Information, Descriptor };
+
+    if (!native_half_present())
+        return __wine_host_NtSetSecurityObject(Handle, Information, Descriptor);
+    return unix_call(unix_NtSetSecurityObject, &params);
+}
+
+/* ---------------------------------------------------------------------------------------------- names */
+
+NTSTATUS NTAPI NtQueryDirectoryObject(HANDLE Directory, PVOID Buffer, ULONG Length, BOOLEAN Single,
+                                             BOOLEAN Restart, PULONG Context, PULONG ReturnLength)
+{
+    struct NtQueryDirectoryObject_params params = { Directory, Buffer, Single };
+    NTSTATUS status = __wine_host_NtQueryDirectoryObject(Directory, Buffer, Length, Single, Restart, Context, ReturnLength);
+
+    if (NT_SUCCESS(status) && status != STATUS_NO_MORE_ENTRIES && Buffer && Length)
+        unix_call(unix_NtQueryDirectoryObject, &params);
+    return status;
+}
+
+/* names of ports are held by completion ports, which programs must not see as such */
+static NTSTATUS check_completion_port(NTSTATUS status, HANDLE *handle, const OBJECT_ATTRIBUTES *attributes)
+{
+    struct check_name_params params;
+    NTSTATUS mismatch;
+
+    if (!NT_SUCCESS(status) || !attributes || !attributes->ObjectName || !attributes->ObjectName->Length)
+        return status;
+    params.handle = *handle;
+    if ((mismatch = unix_call(unix_check_name, &params)) != STATUS_OBJECT_TYPE_MISMATCH)
+        return status;
+    __wine_host_NtClose(*handle);
+    *handle = NULL;
+    return mismatch;
+}
+
+NTSTATUS NTAPI NtOpenIoCompletion(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes)
+{
+    return check_completion_port(__wine_host_NtOpenIoCompletion(Handle, Access, Attributes), Handle, Attributes);
+}
+
+NTSTATUS NTAPI NtCreateIoCompletion(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes,
+                                           ULONG Threads)
+{
+    NTSTATUS status = __wine_host_NtCreateIoCompletion(Handle, Access, Attributes, Threads);
+
+    /* only one that existed before can be a port's */
+    return status == STATUS_OBJECT_NAME_EXISTS ? check_completion_port(status, Handle, Attributes) : status;
+}
+
+/* ---------------------------------------------------------------------------------------------- threads */
+
+struct thread_basic_information
+{
+    NTSTATUS exit_status;
+    PVOID teb;
+    CLIENT_ID id;
+    ULONG_PTR affinity;
+    LONG priority, base_priority;
+};
+
+/*
+ * A thread that is terminated inside a call leaves messages half sent or unanswered; the processes at the other ends
+ * must learn of it.
+ */
+NTSTATUS NTAPI NtTerminateThread(HANDLE Thread, NTSTATUS ExitStatus)
+{
+    struct thread_basic_information basic;
+    struct thread_terminated_params params;
+    LARGE_INTEGER timeout = { .QuadPart = -TERMINATION_WAIT };
+    BOOL known = !NtQueryInformationThread(Thread, (THREADINFOCLASS)0, &basic, sizeof(basic), NULL);
+    NTSTATUS status = __wine_host_NtTerminateThread(Thread, ExitStatus);
+
+    if (status || !known)
+        return status;
+    params.process_id = (ULONG)(ULONG_PTR)basic.id.UniqueProcess;
+    params.thread_id = (ULONG)(ULONG_PTR)basic.id.UniqueThread;
+    NtWaitForSingleObject(Thread, FALSE, &timeout);
+    unix_call(unix_thread_terminated, &params);
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,244 @@
+/*
+ * A port's main queue
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The slot for position t is free for posting once the entry of the round before has been taken, that is when
+ * t - head < size; it is posted by replacing whatever older entry it holds.  The tail only tells where to begin looking.
+ * It lies in memory that every client writes, so nothing is concluded from it that the tags do not confirm: a tail that
+ * lies too low is walked up, one that lies too high is noticed by the slot before it.
+ */
+
+#include "queue.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#define CELL_SHIFT 0
+#define SLOT_SHIFT QUEUE_ENTRY_CELL_BITS
+#define GEN_SHIFT (SLOT_SHIFT + QUEUE_ENTRY_SLOT_BITS)
+#define TAG_SHIFT (GEN_SHIFT + QUEUE_ENTRY_GEN_BITS)
+#define BITS(value, shift, bits) ((uint32_t)((value) >> (shift)) & ((1u << (bits)) - 1))
+
+static uint64_t tag_of(const struct queue *queue, uint64_t position)
+{
+    return ((position >> queue->bits) + 1) & ((1u << QUEUE_ENTRY_TAG_BITS) - 1);
+}
+
+static uint64_t tag_before(uint64_t tag)
+{
+    return (tag - 1) & ((1u << QUEUE_ENTRY_TAG_BITS) - 1);
+}
+
+static _Atomic uint64_t *slot_of(const struct queue *queue, uint64_t position)
+{
+    return queue->ring + (position & ((UINT64_C(1) << queue->bits) - 1));
+}
+
+static bool posted(const struct queue *queue, uint64_t position)
+{
+    return atomic_load_explicit(slot_of(queue, position), memory_order_acquire) >> TAG_SHIFT == tag_of(queue, position);
+}
+
+void queue_init(struct queue *queue, struct queue_post *post, struct queue_desk *desk, _Atomic uint64_t *ring,
+                unsigned int bits)
+{
+    *queue = (struct queue){ .post = post, .desk = desk, .ring = ring, .bits = bits };
+}
+
+/* ---------------------------------------------------------------------------------------------- posting */
+
+static uint64_t update_head(struct queue *queue)
+{
+    uint64_t head = atomic_load_explicit(&queue->desk->head, memory_order_acquire);
+
+    atomic_store_explicit(&queue->seen_head, head, memory_order_relaxed);
+    return head;
+}
+
+/* where to begin looking for the first position that is not posted; head is a position that has been taken or is next */
+static uint64_t find_tail(const struct queue *queue, uint64_t head)
+{
+    uint64_t tail = atomic_load_explicit(&queue->post->tail, memory_order_relaxed);
+
+    if (tail - head > UINT64_C(1) << queue->bits || (tail != head && !posted(queue, tail - 1)))
+        return head;
+    return tail;
+}
+
+/* leaves the tail alone if others have moved it on already; one that cannot be right is put right */
+static void advance_tail(struct queue *queue, uint64_t tail)
+{
+    uint64_t hint = atomic_load_explicit(&queue->post->tail, memory_order_relaxed);
+
+    while (hint - tail > UINT64_C(1) << queue->bits &&
+           !atomic_compare_exchange_weak_explicit(&queue->post->tail, &hint, tail, memory_order_release,
+                                                  memory_order_relaxed))
+        ;
+}
+
+bool queue_put(struct queue *queue, struct queue_entry entry)
+{
+    uint64_t value = (uint64_t)entry.cell << CELL_SHIFT | (uint64_t)entry.slot << SLOT_SHIFT |
+                     (uint64_t)entry.gen << GEN_SHIFT;
+    uint64_t size = UINT64_C(1) << queue->bits;
+    uint64_t head = atomic_load_explicit(&queue->seen_head, memory_order_relaxed);
+    uint64_t tail = atomic_load_explicit(&queue->post->tail, memory_order_relaxed);
+
+    if (tail - head >= size || (tail != head && !posted(queue, tail - 1)))
+    {
+        head = update_head(queue);
+        tail = find_tail(queue, head);
+    }
+    for (;;)
+    {
+        uint64_t tag = tag_of(queue, tail);
+        uint64_t old = atomic_load_explicit(slot_of(queue, tail), memory_order_acquire);
+
+        if (old >> TAG_SHIFT == tag)
+        {
+            tail++;
+            continue;
+        }
+        /* anything but an entry of the round before, long taken, means that this thread was overtaken or was lied to */
+        if (tail - head >= size || old >> TAG_SHIFT != tag_before(tag))
+        {
+            head = update_head(queue);
+            if (tail - head == size)
+                return false;
+            if (tail - head > size)
+            {
+                tail = find_tail(queue, head);
+                continue;
+            }
+        }
+        if (atomic_compare_exchange_strong_explicit(slot_of(queue, tail), &old, value | tag << TAG_SHIFT,
+                                                    memory_order_seq_cst, memory_order_relaxed))
+            break;
+    }
+    advance_tail(queue, tail + 1);
+    return true;
+}
+
+void queue_wake(struct queue *queue)
+{
+    atomic_fetch_add_explicit(&queue->post->bell, 1, memory_order_seq_cst);
+    futex_wake(&queue->post->bell, 1);
+}
+
+/* ---------------------------------------------------------------------------------------------- receiving */
+
+bool queue_peek(const struct queue *queue, uint64_t *position, struct queue_entry *entry)
+{
+    uint64_t head = atomic_load_explicit(&queue->desk->head, memory_order_acquire);
+    uint64_t value = atomic_load_explicit(slot_of(queue, head), memory_order_acquire);
+
+    if (value >> TAG_SHIFT != tag_of(queue, head))
+        return false;
+    *position = head;
+    entry->cell = BITS(value, CELL_SHIFT, QUEUE_ENTRY_CELL_BITS);
+    entry->slot = BITS(value, SLOT_SHIFT, QUEUE_ENTRY_SLOT_BITS);
+    entry->gen = BITS(value, GEN_SHIFT, QUEUE_ENTRY_GEN_BITS);
+    return true;
+}
+
+void queue_take(struct queue *queue, uint64_t position)
+{
+    atomic_compare_exchange_strong_explicit(&queue->desk->head, &position, position + 1, memory_order_acq_rel,
+                                            memory_order_relaxed);
+}
+
+bool queue_mend(struct queue *queue)
+{
+    uint64_t head = atomic_load_explicit(&queue->desk->head, memory_order_acquire);
+    uint64_t tail = atomic_load_explicit(&queue->post->tail, memory_order_acquire);
+    uint64_t position;
+
+    if (tail - head - 1 >= UINT64_C(1) << queue->bits)
+        return false;
+    for (position = head; position != tail && !posted(queue, position); position++)
+        ;
+    if (position == head || position == tail)
+        return false;
+    return atomic_compare_exchange_strong_explicit(&queue->desk->head, &head, position, memory_order_acq_rel,
+                                                   memory_order_relaxed);
+}
+
+static _Atomic uint64_t *register_sleeper(struct queue_desk *desk, uint64_t sleeper)
+{
+    unsigned int i;
+
+    for (i = 0; i < QUEUE_SLEEPERS; i++)
+    {
+        uint64_t nobody = 0;
+
+        if (!atomic_load_explicit(&desk->sleeping[i], memory_order_relaxed) &&
+            atomic_compare_exchange_strong_explicit(&desk->sleeping[i], &nobody, sleeper, memory_order_seq_cst,
+                                                    memory_order_relaxed))
+            return &desk->sleeping[i];
+    }
+    return NULL;
+}
+
+/* the entry is cleared before the count, and only by whoever clears it: alpcserver does the same for the dead */
+static void unregister_sleeper(struct queue_desk *desk, _Atomic uint64_t *place, uint64_t sleeper)
+{
+    if (!place || atomic_compare_exchange_strong_explicit(place, &sleeper, 0, memory_order_seq_cst, memory_order_relaxed))
+        atomic_fetch_sub_explicit(&desk->sleepers, 1, memory_order_seq_cst);
+}
+
+bool queue_sleep(struct queue *queue, uint64_t sleeper, const struct deadline *deadline)
+{
+    struct queue_desk *desk = queue->desk;
+    uint32_t bell = atomic_load_explicit(&queue->post->bell, memory_order_seq_cst);
+    struct queue_entry entry;
+    _Atomic uint64_t *place;
+    uint64_t position;
+    bool in_time = true;
+
+    atomic_fetch_add_explicit(&desk->sleepers, 1, memory_order_seq_cst);
+    place = register_sleeper(desk, sleeper);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!queue_peek(queue, &position, &entry) && !queue_closed(queue))
+        in_time = futex_wait(&queue->post->bell, bell, deadline) != ETIMEDOUT;
+    unregister_sleeper(desk, place, sleeper);
+    return in_time;
+}
+
+/* ---------------------------------------------------------------------------------------------- alpcserver's part */
+
+void queue_wake_all(struct queue *queue)
+{
+    atomic_fetch_add_explicit(&queue->post->bell, 1, memory_order_seq_cst);
+    futex_wake(&queue->post->bell, INT_MAX);
+}
+
+void queue_close(struct queue *queue)
+{
+    atomic_store_explicit(&queue->desk->closed, 1, memory_order_seq_cst);
+    queue_wake_all(queue);
+}
+
+void queue_forget(struct queue *queue, uint64_t who, uint64_t mask)
+{
+    unsigned int i;
+
+    for (i = 0; i < QUEUE_SLEEPERS; i++)
+    {
+        uint64_t sleeper = atomic_load_explicit(&queue->desk->sleeping[i], memory_order_seq_cst);
+
+        if (sleeper && (sleeper & mask) == who)
+            unregister_sleeper(queue->desk, &queue->desk->sleeping[i], sleeper);
+    }
+}
+
+uint64_t queue_length(const struct queue *queue)
+{
+    uint64_t head = atomic_load_explicit(&queue->desk->head, memory_order_acquire);
+    uint64_t tail = find_tail(queue, head);
+
+    while (tail - head < UINT64_C(1) << queue->bits && posted(queue, tail))
+        tail++;
+    return tail - head;
+}

@@ -1,0 +1,96 @@
+/*
+ * A port's main queue
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Any number of threads and processes post and receive at once, without locks; none of them can keep another waiting by
+ * being stopped or killed.  The layout is in ntalpc/shm.h.
+ */
+
+#ifndef NTALPC_QUEUE_H
+#define NTALPC_QUEUE_H
+
+#include "ntalpc/shm.h"
+#include "wait.h"
+
+#include <stdbool.h>
+
+/* one process' view of a queue */
+struct queue
+{
+    struct queue_post *post;
+    struct queue_desk *desk; /* read-only memory for those who only post */
+    _Atomic uint64_t *ring;
+    unsigned int bits;
+    _Atomic uint64_t seen_head; /* desk->head as last seen when posting */
+    struct spin_history history;
+};
+
+/* what a queue entry says: which message, in which connection, is there to be received */
+struct queue_entry
+{
+    uint32_t slot; /* of the connection in its port's roster; 0 in a client port's queue */
+    uint32_t cell;
+    uint32_t gen;
+};
+
+/* memory that is all zero is an empty queue */
+void queue_init(struct queue *queue, struct queue_post *post, struct queue_desk *desk, _Atomic uint64_t *ring,
+                unsigned int bits);
+
+/*
+ * Posts an entry behind all that have been posted.  Returns false when the queue is full.  It is a full memory barrier.
+ * Who has posted must ring.
+ */
+bool queue_put(struct queue *queue, struct queue_entry entry);
+
+/* the out of line part of queue_ring */
+void queue_wake(struct queue *queue);
+
+/* wakes a receiver if one sleeps */
+static inline void queue_ring(struct queue *queue)
+{
+    if (atomic_load_explicit(&queue->desk->sleepers, memory_order_seq_cst))
+        queue_wake(queue);
+}
+
+/*
+ * Shows the oldest entry without taking it; its position goes to *position.  Returns false when there is none.  The
+ * entry is not to be trusted: any client may have written it.
+ */
+bool queue_peek(const struct queue *queue, uint64_t *position, struct queue_entry *entry);
+
+/* takes the entry at this position off, if no one else has done so already */
+void queue_take(struct queue *queue, uint64_t position);
+
+/*
+ * Steps over positions that were skipped when posting, which only a damaged tail can bring about.  To be called before
+ * sleeping; returns true if it changed anything.
+ */
+bool queue_mend(struct queue *queue);
+
+/*
+ * Sleeps until someone rings, the queue has an entry or is closed, or the deadline passes.  sleeper is pid << 32 | tid.
+ * Returns false when the deadline has passed.
+ */
+bool queue_sleep(struct queue *queue, uint64_t sleeper, const struct deadline *deadline);
+
+static inline bool queue_closed(const struct queue *queue)
+{
+    return atomic_load_explicit(&queue->desk->closed, memory_order_acquire) != 0;
+}
+
+/* alpcserver: no one will receive any more; everybody who sleeps wakes up */
+void queue_close(struct queue *queue);
+
+/* alpcserver: wakes everybody who sleeps, to look at the state of the port again */
+void queue_wake_all(struct queue *queue);
+
+/* alpcserver: forgets sleepers that died, those with (sleeper & mask) == who */
+void queue_forget(struct queue *queue, uint64_t who, uint64_t mask);
+
+/* entries that have not been taken; an estimate while others post or receive */
+uint64_t queue_length(const struct queue *queue);
+
+#endif
