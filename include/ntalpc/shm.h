@@ -110,7 +110,7 @@ enum cell_phase
 #define CELL_RELEASE 0x02u  /* nothing is to come after this: a datagram, or an answer that ends the message */
 #define CELL_CALLBACK 0x04u /* the answer is itself a request, and who wrote it waits on the cell */
 
-#define CELL_INLINE_SIZE 192
+#define CELL_INLINE_SIZE 128
 #define CELL_WINDOW_SIZE 65536
 
 struct cell
@@ -123,7 +123,12 @@ struct cell
     _Atomic uint32_t type;      /* LPC_REQUEST ..., without flag bits */
     _Atomic uint32_t author;    /* thread id of who wrote the content */
     _Atomic uint32_t process;   /* and which of the processes that share its end; 0 is the creator */
-    _Atomic uint64_t time;      /* CLOCK_MONOTONIC_COARSE of the last write, ns; for alpcdump */
+    _Atomic uint64_t time;      /* CLOCK_MONOTONIC_COARSE of the request, ns; for alpcdump */
+    /*
+     * Changes when an answer has been written.  A thread that spins reads this line and not the one above, which the
+     * thread that answers would otherwise have to get back with each access.  It tells nothing that the state does not.
+     */
+    _Alignas(SHM_LINE) _Atomic uint32_t signal;
     /* what follows the PORT_MESSAGE, if it fits; else it is in the cell's window */
     _Alignas(SHM_LINE) uint8_t data[CELL_INLINE_SIZE];
 };
@@ -234,7 +239,7 @@ struct roster_entry
 _Static_assert(QUEUE_ENTRY_CELL_BITS + QUEUE_ENTRY_SLOT_BITS + QUEUE_ENTRY_GEN_BITS + QUEUE_ENTRY_TAG_BITS == 64,
                "queue entry");
 _Static_assert(sizeof(struct cell) == 256, "cell");
-_Static_assert(offsetof(struct cell, data) == SHM_LINE, "cell data");
+_Static_assert(offsetof(struct cell, data) + CELL_INLINE_SIZE == sizeof(struct cell), "cell data");
 _Static_assert(sizeof(struct channel_header) <= CHANNEL_RING_OFFSET, "channel header");
 _Static_assert(CHANNEL_HOT_SIZE <= CHANNEL_FAR_OFFSET, "channel parts");
 _Static_assert(sizeof(struct queue_desk) <= PORT_DESK_SIZE, "desk");

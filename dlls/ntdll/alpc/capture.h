@@ -15,15 +15,25 @@
 #include "ntalpc/nt.h"
 #include "thread.h"
 
-/* faults unless all bytes can be written; they keep their values, also when another thread writes them meanwhile */
+/*
+ * Faults unless all bytes can be written: writes one byte of each page back as it was.  In a large buffer it takes them at
+ * different offsets, for pages begin on the same few lines of the cache.
+ */
 static inline void probe_write(void *memory, size_t size)
 {
-    uint8_t *at = memory, *end = at + size;
+    volatile uint8_t *at = memory, *end = at + size;
+    uintptr_t offset = 0;
 
     if (!size)
         return;
-    for (; at < end; at = (uint8_t *)(((uintptr_t)at | 0xfff) + 1))
-        __atomic_fetch_or(at, 0, __ATOMIC_RELAXED);
+    *at = *at;
+    at = (volatile uint8_t *)(((uintptr_t)at | 0xfff) + 1);
+    for (; at < end; at += 0x1000, offset = (offset + 0x40) & 0xfff)
+    {
+        volatile uint8_t *byte = end - at > 0x1000 ? at + offset : at;
+
+        *byte = *byte;
+    }
 }
 
 /* the parts of OBJECT_ATTRIBUTES that ports know */

@@ -116,7 +116,6 @@ static void write_content(struct thread *thread, struct connection *connection, 
     store(&cell->flags, flags);
     store(&cell->author, thread->actor.thread);
     store(&cell->process, connection->process);
-    atomic_store_explicit(&cell->time, coarse_ns(), memory_order_relaxed);
 }
 
 /* a copy of what the peer wrote, checked */
@@ -161,18 +160,17 @@ static NTSTATUS check_room(struct message_in *in, size_t needed)
 static void deliver(struct message_in *in, const struct content *content, uint32_t type, uint32_t process,
                     const void *data)
 {
-    PORT_MESSAGE header = { 0 };
+    PORT_MESSAGE *header = in->buffer;
 
-    if (!in->buffer)
+    if (!header)
         return;
-    header.u1.Length = content->data_length | (uint32_t)content->total_length << 16;
-    header.u2.ZeroInit = type;
-    header.ClientId.UniqueProcess = (HANDLE)(ULONG_PTR)process;
-    header.ClientId.UniqueThread = (HANDLE)(ULONG_PTR)content->author;
-    header.MessageId = in->message_id;
-    header.CallbackId = in->callback_id;
-    memcpy(in->buffer, &header, HEADER_SIZE);
-    memcpy((uint8_t *)in->buffer + HEADER_SIZE, data, content->total_length - HEADER_SIZE);
+    header->u1.Length = content->data_length | (uint32_t)content->total_length << 16;
+    header->u2.ZeroInit = type;
+    header->ClientId.UniqueProcess = (HANDLE)(ULONG_PTR)process;
+    header->ClientId.UniqueThread = (HANDLE)(ULONG_PTR)content->author;
+    header->MessageId = in->message_id;
+    header->ClientViewSize = in->callback_id;
+    memcpy(header + 1, data, content->total_length - HEADER_SIZE);
 }
 
 /* ---------------------------------------------------------------------------------------------- sending */
@@ -191,6 +189,7 @@ static NTSTATUS alloc_cell(struct thread *thread, struct connection *connection,
     ref->cell = channel_cell(&connection->channel, ref->id);
     ref->gen = cell_gen(cell_state(ref->cell));
     ref->back = CELL_FREE;
+    atomic_store_explicit(&ref->cell->time, coarse_ns(), memory_order_relaxed);
     store(&ref->cell->requester, thread->actor.thread);
     store(&ref->cell->sequence, channel_next_sequence(&connection->channel, connection->end));
     return STATUS_SUCCESS;
@@ -262,6 +261,12 @@ NTSTATUS message_send(struct thread *thread, struct connection *connection, cons
 
 /* ---------------------------------------------------------------------------------------------- answering */
 
+/* what the signal becomes with this answer; in a callback each side waits in its turn */
+static uint32_t signal_of(const struct message_ref *ref)
+{
+    return ref->gen << 1 | (ref->connection->end == END_SERVER);
+}
+
 /* finds the message that is to be answered and takes it for this thread; phase CELL_ANSWERING */
 static NTSTATUS claim_answer(struct thread *thread, struct connection *connection, const struct message_out *out,
                              struct message_ref *ref)
@@ -323,7 +328,10 @@ NTSTATUS message_answer(struct thread *thread, struct connection *connection, co
         cell_free(ref->cell);
         return STATUS_REQUEST_CANCELED;
     }
-    return waited_for ? STATUS_SUCCESS : enqueue(thread, ref, peer, CELL_HELD + end);
+    if (!waited_for)
+        return enqueue(thread, ref, peer, CELL_HELD + end);
+    atomic_store_explicit(&ref->cell->signal, signal_of(ref), memory_order_release);
+    return STATUS_SUCCESS;
 }
 
 /* ---------------------------------------------------------------------------------------------- waiting for an answer */
@@ -440,6 +448,21 @@ static NTSTATUS answer_status(const struct message_ref *ref, uint64_t state)
     return link_end(connection);
 }
 
+/* spins until the signal says that the state is worth a look; false when the thread should sleep */
+static bool spin_for_answer(struct spin *spin, const struct message_ref *ref)
+{
+    uint32_t answered = signal_of(ref) ^ 1, round = spin->round;
+
+    do
+    {
+        if (atomic_load_explicit(&ref->cell->signal, memory_order_acquire) == answered)
+            return true;
+        if (!spin_again(spin))
+            return false;
+    } while (spin->round == round);
+    return true;
+}
+
 NTSTATUS message_await(struct thread *thread, const struct message_ref *ref, struct message_in *in,
                        const struct deadline *deadline)
 {
@@ -454,7 +477,7 @@ NTSTATUS message_await(struct thread *thread, const struct message_ref *ref, str
     {
         uint64_t begun;
 
-        if (!slept && spin_again(&spin))
+        if (!slept && spin_for_answer(&spin, ref))
             continue;
         if (deadline_passed(deadline))
         {
@@ -496,6 +519,9 @@ static bool examine(struct connection *connection, struct arrival *arrival)
     arrival->ref = (struct message_ref){ .connection = connection, .id = arrival->entry.cell, .gen = arrival->entry.gen };
     if (!(arrival->ref.cell = channel_cell(&connection->channel, arrival->entry.cell)))
         return false;
+    /* both lines are going to be written: by the claim, and most often by the answer */
+    __builtin_prefetch(arrival->ref.cell, 1);
+    __builtin_prefetch(arrival->ref.cell->data, 1);
     state = cell_state(arrival->ref.cell);
     if (cell_gen(state) != arrival->entry.gen)
         return false;

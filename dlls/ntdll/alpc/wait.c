@@ -133,6 +133,8 @@ int futex_wake(const _Atomic uint32_t *word, int count)
 #define LEAST_ROUNDS 2
 /* a sleep shorter than this, the wake-up included, cost more than spinning through it would have */
 #define SHORT_SLEEP_NS 100000
+/* a yield that takes longer than this has let another thread run */
+#define SWITCH_NS 1000
 
 void spin_begin(struct spin *spin, struct spin_history *history)
 {
@@ -143,15 +145,20 @@ void spin_begin(struct spin *spin, struct spin_history *history)
     spin->pauses = pauses ? pauses : SPIN_MOST_PAUSES;
     spin->rounds = rounds ? rounds : SPIN_MOST_ROUNDS;
     spin->pause = spin->round = 0;
+    spin->switched = false;
 }
 
 bool spin_yield(struct spin *spin)
 {
+    uint64_t begun;
+
     if (spin->round == spin->rounds)
         return false;
     spin->round++;
     spin->pause = 0;
+    begun = monotonic_ns();
     sched_yield();
+    spin->switched = monotonic_ns() - begun > SWITCH_NS;
     return true;
 }
 
@@ -175,10 +182,10 @@ static unsigned int at_least(unsigned int value, unsigned int limit)
 
 void spin_learn(struct spin *spin)
 {
-    if (spin->round && !spin->pause) /* the yield let the peer run: it waits for this processor */
+    if (spin->switched && !spin->pause) /* it was the peer, which waits for this processor */
         spin_remember(spin, at_least(spin->pauses / 2, LEAST_PAUSES), SPIN_MOST_ROUNDS);
     else
-        spin_remember(spin, at_most(spin->pauses + 4, SPIN_MOST_PAUSES), at_most(spin->rounds + 4, SPIN_MOST_ROUNDS));
+        spin_remember(spin, at_most(spin->pauses * 2, SPIN_MOST_PAUSES), at_most(spin->rounds + 4, SPIN_MOST_ROUNDS));
 }
 
 void spin_slept(struct spin *spin, uint64_t ns)

@@ -79,6 +79,7 @@ struct spin
     struct spin_history *history;
     uint16_t pauses, rounds;       /* budget */
     uint16_t pause, round;         /* used */
+    bool switched;                 /* the last yield let another thread run */
 };
 
 void spin_begin(struct spin *spin, struct spin_history *history);
