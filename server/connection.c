@@ -258,8 +258,7 @@ static void set_link(struct connection *connection, uint32_t clear, uint32_t set
     _Atomic uint32_t *link = &connection->channel.header->link;
 
     connection->stage = (connection->stage & ~clear) | set;
-    atomic_fetch_and(link, ~clear);
-    atomic_fetch_or(link, set);
+    atomic_store(link, connection->stage | (atomic_load(link) & LINK_CLOSED_TOLD));
     futex_wake(link, INT_MAX);
 }
 
@@ -660,6 +659,8 @@ static void server_gone(struct connection *connection, uint32_t flags)
     const unsigned int at_server = PHASE(CELL_QUEUED + END_SERVER) | PHASE(CELL_HELD + END_SERVER) |
                                    PHASE(CELL_CANCELED + END_SERVER) | PHASE(CELL_SPENT);
 
+    if (connection->server_port)
+        store(&roster_of(connection)->state, ROSTER_FREE);
     move_all(connection, END_CLIENT, at_server, CELL_FREE, -1);
     if (!(flags & ALPC_DISCONNECTFLG_NO_FLUSH_ON_CLOSE))
         move_all(connection, END_SERVER, PHASE(CELL_HELD + END_CLIENT) | PHASE(CELL_SPENT), CELL_CANCELED + END_CLIENT,

@@ -112,6 +112,8 @@ static NTSTATUS handle_create_port(struct client *client, const struct create_po
 
     if (request->name_size % sizeof(uint16_t) || request->name_size > UINT16_MAX)
         return STATUS_OBJECT_NAME_INVALID;
+    /* the name may have been another port's just before */
+    watch_catch_up();
     if ((status = port_create(client->process, &attributes, data[0], request->name_size, request->absolute, data[1],
                               request->security_size, &port)))
         return status;
@@ -128,9 +130,11 @@ static NTSTATUS handle_create_port(struct client *client, const struct create_po
 static NTSTATUS handle_find_port(struct client *client, const struct find_port_request *request, data_list data,
                                  struct reply *reply)
 {
-    const struct port *port = port_by_name(request->number, data[0], request->name_size);
+    const struct port *port;
 
     (void)client;
+    watch_catch_up();
+    port = port_by_name(request->number, data[0], request->name_size);
     if (!port)
         return STATUS_OBJECT_NAME_NOT_FOUND;
     reply->find_port.port = port->id;
@@ -310,11 +314,13 @@ static NTSTATUS handle_connect_port(struct client *client, const struct connect_
         .message = data[4],
     };
     struct connect_port_reply *answer = &reply->connect_port;
-    struct port *server_port = port_by_name(request->number, data[0], request->name_size), *port;
+    struct port *server_port, *port;
     struct connection *connection;
     struct token *token;
     NTSTATUS status;
 
+    watch_catch_up();
+    server_port = port_by_name(request->number, data[0], request->name_size);
     if (!server_port)
         return STATUS_OBJECT_NAME_NOT_FOUND;
     if (!lengths_agree(request->data_length, request->total_length, request->message_size))

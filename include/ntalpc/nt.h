@@ -126,7 +126,6 @@ enum /* information classes */
     TokenPrimaryGroup = 5,
     TokenDefaultDacl = 6,
     TokenStatistics = 10,
-    TokenRestrictedSids = 11,
     TokenSessionId = 12,
     ProcessBasicInformation = 0,
 };

@@ -209,7 +209,7 @@ struct channel_header
 
 enum roster_state
 {
-    ROSTER_FREE = 0,
+    ROSTER_FREE = 0,      /* no connection, or one that the server has closed: there is nothing to receive */
     ROSTER_PENDING = 1,   /* not accepted yet */
     ROSTER_CONNECTED = 2,
     ROSTER_CLOSED = 3,    /* the client is gone; what it sent is being told as canceled */

@@ -439,13 +439,15 @@ static NTSTATUS answer_status(const struct message_ref *ref, uint64_t state)
     const struct connection *connection = ref->connection;
     enum cell_phase phase = cell_phase(state);
 
-    if (cell_gen(state) != ref->gen)
-        return STATUS_MESSAGE_LOST;
-    if (phase == CELL_ANSWER + connection->end)
+    bool lost = cell_gen(state) != ref->gen || phase == CELL_FREE || phase == CELL_OWNED ||
+                (phase & ~1u) == CELL_CANCELED;
+    NTSTATUS end;
+
+    if (!lost && phase == CELL_ANSWER + connection->end)
         return STATUS_SUCCESS;
-    if (phase == CELL_FREE || phase == CELL_OWNED || (phase & ~1u) == CELL_CANCELED)
-        return STATUS_MESSAGE_LOST;
-    return link_end(connection);
+    /* what the other end had goes with it */
+    end = link_end(connection);
+    return end == STATUS_PENDING && lost ? STATUS_MESSAGE_LOST : end;
 }
 
 /* spins until the signal says that the state is worth a look; false when the thread should sleep */
@@ -509,11 +511,18 @@ struct arrival
     bool canceled; /* it is told as LPC_CANCELED */
 };
 
+/* whether the sender has gone; the server end believes only what alpcserver has recorded */
+static bool sender_gone(const struct port *port, const struct connection *connection)
+{
+    if (port->roster)
+        return load((_Atomic uint32_t *)&port->roster[connection->slot].state) == ROSTER_CLOSED;
+    return channel_link(&connection->channel) & LINK_SERVER_GONE;
+}
+
 /* whether the entry names a message that this end can receive now */
-static bool examine(struct connection *connection, struct arrival *arrival)
+static bool examine(const struct port *port, struct connection *connection, struct arrival *arrival)
 {
     enum alpc_end end = connection->end;
-    uint32_t link = channel_link(&connection->channel);
     uint64_t state;
 
     arrival->ref = (struct message_ref){ .connection = connection, .id = arrival->entry.cell, .gen = arrival->entry.gen };
@@ -529,9 +538,8 @@ static bool examine(struct connection *connection, struct arrival *arrival)
     if (cell_phase(state) == CELL_CANCELED + end)
         return arrival->canceled = true;
     /* what a sender left behind undelivered when it went is canceled with it [4.11] */
-    arrival->canceled = link & LINK_GONE(peer_of(connection)) && arrival->entry.cell != CELL_CLOSED;
-    /* and a server that has closed its communication port wants nothing more */
-    return cell_phase(state) == CELL_QUEUED + end && !(end == END_SERVER && link & LINK_SERVER_GONE);
+    arrival->canceled = sender_gone(port, connection) && arrival->entry.cell != CELL_CLOSED;
+    return cell_phase(state) == CELL_QUEUED + end;
 }
 
 static bool may_deliver(const struct port *port, const struct connection *connection, uint32_t cell,
@@ -613,7 +621,7 @@ static NTSTATUS receive_next(struct thread *thread, struct port *port, struct me
         struct connection *connection = connection_of(thread, port, arrival.entry.slot);
         NTSTATUS status = STATUS_NO_MORE_ENTRIES;
 
-        if (connection && examine(connection, &arrival))
+        if (connection && examine(port, connection, &arrival))
             status = take_arrival(thread, port, &arrival, in);
         thread_release(thread, USE_CONNECTION);
         if (status != STATUS_NO_MORE_ENTRIES)
@@ -629,22 +637,26 @@ static NTSTATUS receive_next(struct thread *thread, struct port *port, struct me
  * Announces again what waits to be received but is not in the queue: its sender died between two instructions, or a
  * client has overwritten the queue.  Announcing a message twice does no harm.
  */
+static bool audit_cell(struct connection *connection, uint32_t id)
+{
+    const struct cell *cell = channel_cell(&connection->channel, id);
+    uint64_t state = cell ? cell_state(cell) : CELL_FREE;
+    enum alpc_end end = connection->end;
+
+    return (cell_phase(state) == CELL_QUEUED + end || cell_phase(state) == CELL_CANCELED + end) &&
+           announce(connection, end, id, cell_gen(state));
+}
+
 static bool audit_connection(struct connection *connection)
 {
-    struct channel *channel = &connection->channel;
-    enum alpc_end end = connection->end, owner;
-    bool found = false;
+    enum alpc_end owner;
+    bool found = audit_cell(connection, CELL_CONNECT);
     uint32_t index;
 
     for (owner = END_CLIENT; owner <= END_SERVER; owner++)
-        for (index = 0; index < channel_peak(channel, owner); index++)
-        {
-            uint64_t state = cell_state(channel_cell(channel, CELL_ID(owner, index)));
-
-            if (cell_phase(state) == CELL_QUEUED + end || cell_phase(state) == CELL_CANCELED + end)
-                found |= announce(connection, end, CELL_ID(owner, index), cell_gen(state));
-        }
-    return found;
+        for (index = 0; index < channel_peak(&connection->channel, owner); index++)
+            found |= audit_cell(connection, CELL_ID(owner, index));
+    return found | audit_cell(connection, CELL_CLOSED);
 }
 
 static bool audit(struct thread *thread, struct port *port)
@@ -661,7 +673,8 @@ static bool audit(struct thread *thread, struct port *port)
         return audit_connection(port->connection);
     for (slot = 1; slot < ROSTER_SIZE; slot++)
     {
-        struct connection *connection = thread_use(thread, USE_CONNECTION, &port->connections[slot]);
+        /* one whose request was lost is not known here yet */
+        struct connection *connection = port_use_connection(thread, port, slot);
 
         if (connection)
             found |= audit_connection(connection);

@@ -7,6 +7,11 @@
 
 #include "name.h"
 
+#include <time.h>
+
+/* a port that is being made has its name some microseconds before it is ready; so long, in ms, its readiness is awaited */
+#define READY_TRIES 50
+
 void name_init(void)
 {
     static WCHAR text[] = { '\\', 'R', 'P', 'C', ' ', 'C', 'o', 'n', 't', 'r', 'o', 'l' };
@@ -75,13 +80,20 @@ NTSTATUS name_of_handle(struct thread *thread, HANDLE handle, struct port_name *
 NTSTATUS name_find(struct thread *thread, const struct captured_attributes *attributes, struct port_name *name,
                    uint32_t *number)
 {
+    const struct timespec pause = { .tv_nsec = 1000000 };
     OBJECT_ATTRIBUTES oa = lookup(attributes);
+    size_t scratch = thread->scratch_used;
+    unsigned int tries;
     HANDLE handle;
     NTSTATUS status = NtOpenIoCompletion(&handle, IO_COMPLETION_ALL_ACCESS, &oa);
 
     if (status)
         return status;
-    status = name_of_handle(thread, handle, name, number);
+    for (tries = 0; !(status = name_of_handle(thread, handle, name, number)) && !*number && tries < READY_TRIES; tries++)
+    {
+        thread->scratch_used = scratch;
+        nanosleep(&pause, NULL);
+    }
     NtClose(handle);
     return status;
 }

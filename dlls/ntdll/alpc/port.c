@@ -15,7 +15,8 @@ struct connection *port_use_connection(struct thread *thread, struct port *port,
 {
     struct connection *connection;
 
-    if (!slot || slot >= ROSTER_SIZE)
+    if (!slot || slot >= ROSTER_SIZE ||
+        atomic_load_explicit(&port->roster[slot].state, memory_order_relaxed) == ROSTER_FREE)
         return NULL;
     connection = thread_use(thread, USE_CONNECTION, &port->connections[slot]);
     if (connection && connection->generation == atomic_load_explicit(&port->roster[slot].generation, memory_order_acquire))

@@ -89,18 +89,16 @@ static NTSTATUS add_sid(struct token_builder *builder, HANDLE token, int informa
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS add_groups(struct token_builder *builder, HANDLE token, int information_class,
-                           enum token_item_kind kind)
+static NTSTATUS add_groups(struct token_builder *builder, HANDLE token)
 {
     struct token_groups *groups;
-    NTSTATUS status = query(token, information_class, (void **)&groups);
+    NTSTATUS status = query(token, TokenGroups, (void **)&groups);
     ULONG i;
 
     if (status)
         return status;
     for (i = 0; i < groups->count; i++)
-        token_build_sid(builder, kind, kind == TOKEN_ITEM_GROUP ? groups->groups[i].attributes : 0,
-                        groups->groups[i].sid);
+        token_build_sid(builder, TOKEN_ITEM_GROUP, groups->groups[i].attributes, groups->groups[i].sid);
     free(groups);
     return STATUS_SUCCESS;
 }
@@ -149,11 +147,10 @@ static NTSTATUS take(struct snapshot *snapshot, HANDLE token, const struct token
     if ((status = add_sid(&builder, token, TokenUser, TOKEN_ITEM_USER)) ||
         (status = add_sid(&builder, token, TokenOwner, TOKEN_ITEM_OWNER)) ||
         (status = add_sid(&builder, token, TokenPrimaryGroup, TOKEN_ITEM_PRIMARY_GROUP)) ||
-        (status = add_groups(&builder, token, TokenGroups, TOKEN_ITEM_GROUP)) ||
+        (status = add_groups(&builder, token)) ||
         (status = add_privileges(&builder, token)) || (status = add_default_dacl(&builder, token)))
         return status;
-    /* Wine 8.0 has no restricted tokens to speak of and does not know the class */
-    add_groups(&builder, token, TokenRestrictedSids, TOKEN_ITEM_RESTRICTED_SID);
+    /* Wine has no restricting SIDs, and prints an error line when it is asked for them */
     snapshot->size = token_build_end(&builder);
     snapshot->token_id = statistics->token_id;
     snapshot->modified_id = statistics->modified_id;

@@ -1,0 +1,510 @@
+/*
+ * The Windows programs of the fault tests: what is killed, and what must not notice
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ *   peer server NAME              answers each request with its content; ends when asked to, and tells what it has seen
+ *   peer tolerant NAME            the same, but does not mind damaged messages
+ *   peer client NAME [SECONDS]    sends requests and datagrams of all sizes for ever, or so long, and checks the answers;
+ *                                 connects again when the server has gone
+ *   peer exchange NAME COUNT      connects, prints "ready", waits for a line, exchanges so many messages
+ *   peer threads NAME COUNT       terminates so many of its own threads in the middle of what they do
+ *   peer quit NAME                ends the server
+ *
+ * The last line of each is "ok: ..." if nothing was wrong.
+ */
+
+#define WIN32_NO_STATUS
+#include <windows.h>
+#undef WIN32_NO_STATUS
+#include <ntstatus.h>
+#include <winternl.h>
+#include <stdio.h>
+
+#include "ntlpcapi.h"
+
+#define HEADER ((ULONG)sizeof(PORT_MESSAGE))
+#define MOST_DATA (0xffff - HEADER)
+#define QUIT 0x74697571 /* first word of the request that ends the server */
+
+/* no call may take longer than this, whatever happens to the other side */
+#define HANG_MS 30000
+#define SERVER_THREADS 2
+
+struct message
+{
+    PORT_MESSAGE header;
+    unsigned char data[MOST_DATA + 1];
+};
+
+static LONG mistakes;
+
+static void mistake(const char *what, ULONG a, ULONG b)
+{
+    printf("MISTAKE: %s (%08lx, %08lx)\n", what, (unsigned long)a, (unsigned long)b);
+    InterlockedIncrement(&mistakes);
+}
+
+static ULONG next_random(ULONG *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 17;
+    return *state ^= *state << 5;
+}
+
+/* most messages are small; every size occurs */
+static ULONG random_size(ULONG *random)
+{
+    ULONG most = next_random(random) % 8 ? next_random(random) % 2 ? 64 : 1000 : MOST_DATA;
+
+    return 4 + next_random(random) % (most - 3);
+}
+
+/* the content of a message follows from its first word */
+static void fill(struct message *message, ULONG seed, ULONG size)
+{
+    ULONG i;
+
+    memset(&message->header, 0, sizeof(message->header));
+    message->header.u1.s1.DataLength = (SHORT)size;
+    message->header.u1.s1.TotalLength = (SHORT)(HEADER + size);
+    memcpy(message->data, &seed, sizeof(seed));
+    for (i = 4; i < size; i++)
+        message->data[i] = (unsigned char)(seed + i * 7);
+}
+
+static BOOL is_intact(const struct message *message)
+{
+    ULONG seed, i, size = (USHORT)message->header.u1.s1.DataLength;
+
+    memcpy(&seed, message->data, sizeof(seed));
+    if ((USHORT)message->header.u1.s1.TotalLength != HEADER + size)
+        return FALSE;
+    for (i = 4; i < size; i++)
+        if (message->data[i] != (unsigned char)(seed + i * 7))
+            return FALSE;
+    return TRUE;
+}
+
+static NTSTATUS exchange(HANDLE port, ULONG flags, struct message *send, struct message *receive, LONG milliseconds)
+{
+    LARGE_INTEGER timeout = { .QuadPart = -10000 * (LONGLONG)milliseconds };
+    SIZE_T size = receive ? HEADER + MOST_DATA : 0;
+
+    return NtAlpcSendWaitReceivePort(port, flags, send ? &send->header : NULL, NULL, receive ? &receive->header : NULL,
+                                     receive ? &size : NULL, NULL, receive ? &timeout : NULL);
+}
+
+static void make_name(const char *text, UNICODE_STRING *name)
+{
+    static WCHAR path[128];
+
+    name->Length = (USHORT)(2 * _snwprintf(path, 128, L"\\RPC Control\\fault-%hs", text));
+    name->MaximumLength = sizeof(path);
+    name->Buffer = path;
+}
+
+/* ---------------------------------------------------------------------------------------------- server */
+
+static HANDLE server_port;
+static LONG accepted, closed, requests, datagrams, canceled;
+static BOOL tolerant;
+static ULONG stopping; /* tick count of the order to end */
+static HANDLE comm_ports[0x8000];
+
+/* the context of a connection is its place in comm_ports */
+static void accept_client(struct message *message)
+{
+    LONG place = InterlockedIncrement(&accepted) % 0x8000;
+    NTSTATUS status;
+
+    message->header.u1.Length = HEADER << 16;
+    status = NtAlpcAcceptConnectPort(&comm_ports[place], server_port, 0, NULL, NULL, (PVOID)(ULONG_PTR)place,
+                                     &message->header, NULL, TRUE);
+    if (!status)
+        return;
+    InterlockedDecrement(&accepted);
+    /* a client that was killed meanwhile */
+    if (status != STATUS_REQUEST_CANCELED && status != STATUS_INVALID_MESSAGE)
+        mistake("accept", status, 0);
+}
+
+static void close_client(const ALPC_MESSAGE_ATTRIBUTES *attributes)
+{
+    const ALPC_CONTEXT_ATTR *context = (const void *)(attributes + 1);
+    ULONG_PTR place = (ULONG_PTR)context->PortContext;
+    HANDLE port;
+
+    if (!(attributes->ValidAttributes & ALPC_MESSAGE_CONTEXT_ATTRIBUTE) || place >= 0x8000)
+    {
+        mistake("context of a closed port", attributes->ValidAttributes, (ULONG)place);
+        return;
+    }
+    port = InterlockedExchangePointer(&comm_ports[place], NULL);
+    if (!port || NtClose(port))
+        mistake("closed twice", (ULONG)place, 0);
+    InterlockedIncrement(&closed);
+}
+
+/* the notices of the clients that have gone are waited for */
+static BOOL at_end(void)
+{
+    return stopping && (accepted == closed || GetTickCount() - stopping > 10000);
+}
+
+static DWORD WINAPI serve(void *arg)
+{
+    struct message *message = malloc(sizeof(*message)), *reply = NULL;
+    struct
+    {
+        ALPC_MESSAGE_ATTRIBUTES header;
+        ALPC_CONTEXT_ATTR context;
+    } attributes = { .header.AllocatedAttributes = ALPC_MESSAGE_CONTEXT_ATTRIBUTE };
+
+    (void)arg;
+    while (reply || !at_end())
+    {
+        LARGE_INTEGER timeout = { .QuadPart = -1000000 };
+        SIZE_T size = HEADER + MOST_DATA;
+        NTSTATUS status = NtAlpcSendWaitReceivePort(server_port, ALPC_MSGFLG_RELEASE_MESSAGE,
+                                                    reply ? &reply->header : NULL, NULL, &message->header, &size,
+                                                    &attributes.header, &timeout);
+
+        if (status == STATUS_TIMEOUT || (status && reply))
+        {
+            /* whom the answer was for may have gone */
+            if (status != STATUS_TIMEOUT && status != STATUS_REQUEST_CANCELED && status != STATUS_PORT_DISCONNECTED &&
+                status != STATUS_INVALID_MESSAGE && !tolerant)
+                mistake("answer", status, 0);
+            reply = NULL;
+            continue;
+        }
+        reply = NULL;
+        if (status)
+        {
+            mistake("receive", status, 0);
+            break;
+        }
+        switch (message->header.u2.s2.Type & 0xff)
+        {
+        case LPC_CONNECTION_REQUEST:
+            accept_client(message);
+            break;
+        case LPC_REQUEST:
+            InterlockedIncrement(&requests);
+            if (*(ULONG *)message->data == QUIT)
+                stopping = GetTickCount() | 1;
+            else if (!tolerant && !is_intact(message))
+                mistake("damaged request", message->header.u1.Length, message->header.MessageId);
+            reply = message;
+            break;
+        case LPC_DATAGRAM:
+            InterlockedIncrement(&datagrams);
+            if (!tolerant && !is_intact(message))
+                mistake("damaged datagram", message->header.u1.Length, message->header.MessageId);
+            break;
+        case LPC_PORT_CLOSED:
+            close_client(&attributes.header);
+            break;
+        case LPC_CANCELED:
+            InterlockedIncrement(&canceled);
+            break;
+        default:
+            mistake("unknown type", message->header.u2.ZeroInit, 0);
+        }
+    }
+    free(message);
+    return 0;
+}
+
+static void run_server(UNICODE_STRING *name)
+{
+    OBJECT_ATTRIBUTES attributes;
+    HANDLE thread[SERVER_THREADS];
+    NTSTATUS status;
+    int i;
+
+    InitializeObjectAttributes(&attributes, name, 0, NULL, NULL);
+    if ((status = NtAlpcCreatePort(&server_port, &attributes, NULL)))
+    {
+        mistake("NtAlpcCreatePort", status, 0);
+        return;
+    }
+    for (i = 0; i < SERVER_THREADS; i++)
+        thread[i] = CreateThread(NULL, 0, serve, NULL, 0, NULL);
+    WaitForMultipleObjects(SERVER_THREADS, thread, TRUE, INFINITE);
+    if (accepted != closed)
+        mistake("clients that were never told to be closed", accepted, closed);
+    printf("%ld connections, %ld closed, %ld requests, %ld datagrams, %ld canceled\n", accepted, closed, requests,
+           datagrams, canceled);
+}
+
+/* ---------------------------------------------------------------------------------------------- client */
+
+static BOOL is_end(NTSTATUS status)
+{
+    return status == STATUS_PORT_DISCONNECTED || status == STATUS_PORT_CLOSED || status == STATUS_PORT_CONNECTION_REFUSED;
+}
+
+/* waits for the server to be there; NULL when it does not come */
+static HANDLE connect_to(UNICODE_STRING *name, ULONG seconds)
+{
+    ULONG begun = GetTickCount();
+
+    for (;;)
+    {
+        LARGE_INTEGER timeout = { .QuadPart = -10000LL * HANG_MS };
+        HANDLE port;
+        NTSTATUS status = NtAlpcConnectPort(&port, name, NULL, NULL, ALPC_MSGFLG_SYNC_REQUEST, NULL, NULL, NULL, NULL,
+                                            NULL, &timeout);
+
+        if (!status)
+            return port;
+        if (status != STATUS_OBJECT_NAME_NOT_FOUND && !is_end(status))
+            mistake("connect", status, 0);
+        if (GetTickCount() - begun > seconds * 1000)
+            return NULL;
+        Sleep(5);
+    }
+}
+
+struct client
+{
+    HANDLE port;
+    ULONG random;
+    LONG messages;
+    struct message *send, *receive;
+};
+
+static BOOL init_client(struct client *client, HANDLE port, ULONG seed)
+{
+    *client = (struct client){ .port = port, .random = seed | 1 };
+    client->send = malloc(sizeof(*client->send));
+    client->receive = malloc(sizeof(*client->receive));
+    return client->send && client->receive;
+}
+
+static void free_client(struct client *client)
+{
+    free(client->send);
+    free(client->receive);
+}
+
+/* one message of a random kind; STATUS_SUCCESS if all is right or there was a mistake that has been told */
+static NTSTATUS one_message(struct client *client)
+{
+    ULONG size = random_size(&client->random), kind = next_random(&client->random) % 8;
+    NTSTATUS status;
+
+    fill(client->send, next_random(&client->random) | 0x80000000, size);
+    client->messages++;
+    if (kind == 0)
+        return exchange(client->port, ALPC_MSGFLG_RELEASE_MESSAGE, client->send, NULL, 0);
+    if (kind == 1) /* asynchronous */
+    {
+        if ((status = exchange(client->port, 0, client->send, NULL, 0)) ||
+            (status = exchange(client->port, 0, NULL, client->receive, HANG_MS)))
+            return status;
+        if ((client->receive->header.u2.s2.Type & 0xff) == LPC_PORT_CLOSED ||
+            (client->receive->header.u2.s2.Type & 0xff) == LPC_CANCELED)
+            return STATUS_PORT_DISCONNECTED;
+    }
+    else if ((status = exchange(client->port, ALPC_MSGFLG_SYNC_REQUEST, client->send, client->receive, HANG_MS)))
+        return status;
+    if ((client->receive->header.u2.s2.Type & 0xff) != LPC_REPLY ||
+        client->receive->header.u1.s1.DataLength != client->send->header.u1.s1.DataLength ||
+        memcmp(client->receive->data, client->send->data, size))
+        mistake("wrong answer", client->receive->header.u2.ZeroInit, client->receive->header.u1.Length);
+    return STATUS_SUCCESS;
+}
+
+static void run_client(UNICODE_STRING *name, ULONG seconds)
+{
+    ULONG begun = GetTickCount(), connections = 0;
+    struct client client;
+    LONG messages = 0;
+    HANDLE port;
+
+    while ((!seconds || GetTickCount() - begun < seconds * 1000) && (port = connect_to(name, 60)))
+    {
+        NTSTATUS status = STATUS_SUCCESS;
+
+        if (!init_client(&client, port, GetCurrentProcessId() * 77 + connections))
+            break;
+        connections++;
+        while (!status && (!seconds || GetTickCount() - begun < seconds * 1000))
+            status = one_message(&client);
+        if (status && !is_end(status))
+            mistake("exchange", status, connections);
+        messages += client.messages;
+        free_client(&client);
+        NtClose(port);
+    }
+    printf("%lu connections, %ld messages\n", (unsigned long)connections, messages);
+}
+
+/* ---------------------------------------------------------------------------------------------- other roles */
+
+static void run_exchange(UNICODE_STRING *name, ULONG count)
+{
+    struct client client;
+    HANDLE port = connect_to(name, 60);
+    ULONG i, size;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (!port || !init_client(&client, port, 12345))
+    {
+        mistake("no connection", 0, 0);
+        return;
+    }
+    for (i = 0; i < 100 && !status; i++)
+        status = one_message(&client);
+    printf("ready\n");
+    getchar();
+    /* every size from the smallest to the largest in turn */
+    for (i = 0; i < count && !status; i++)
+    {
+        size = 4 + (ULONG)((ULONGLONG)i * 7919 % (MOST_DATA - 3));
+        fill(client.send, i | 0x80000000, size);
+        status = exchange(port, ALPC_MSGFLG_SYNC_REQUEST, client.send, client.receive, HANG_MS);
+        if (!status && memcmp(client.receive->data, client.send->data, size))
+            mistake("wrong answer", i, size);
+    }
+    if (status)
+        mistake("exchange", status, i);
+    printf("%lu messages\n", (unsigned long)i);
+    NtClose(port);
+    free_client(&client);
+}
+
+static LONG thread_messages;
+
+/*
+ * A worker has its buffers from outside and is terminated only once it has begun to work: a thread that dies in the heap or
+ * in the loader takes their locks along, on Windows too.
+ */
+struct worker
+{
+    struct client client;
+    HANDLE thread;
+    volatile LONG works;
+};
+
+static DWORD WINAPI __attribute__((noreturn)) work(void *arg)
+{
+    struct worker *worker = arg;
+    struct client *client = &worker->client;
+
+    for (;;)
+    {
+        /* asynchronous answers on a port that all share would go to the wrong thread */
+        BOOL sync = next_random(&client->random) % 8 != 0;
+        NTSTATUS status;
+
+        fill(client->send, next_random(&client->random) | 0x80000000, random_size(&client->random));
+        status = exchange(client->port, sync ? ALPC_MSGFLG_SYNC_REQUEST : ALPC_MSGFLG_RELEASE_MESSAGE, client->send,
+                          sync ? client->receive : NULL, HANG_MS);
+        if (status)
+            mistake("exchange in a thread", status, 0);
+        InterlockedIncrement(&thread_messages);
+        worker->works = TRUE;
+    }
+}
+
+static void start_worker(struct worker *worker)
+{
+    worker->works = FALSE;
+    worker->thread = CreateThread(NULL, 0x10000, work, worker, 0, NULL);
+}
+
+static void end_worker(struct worker *worker)
+{
+    ULONG begun = GetTickCount();
+
+    while (!worker->works && GetTickCount() - begun < HANG_MS)
+        Sleep(0);
+    TerminateThread(worker->thread, 1);
+    if (!worker->works || WaitForSingleObject(worker->thread, HANG_MS))
+        mistake("a thread hangs", worker->works, 0);
+    CloseHandle(worker->thread);
+}
+
+static void pause_for(ULONG microseconds)
+{
+    LARGE_INTEGER frequency, begin, now;
+
+    QueryPerformanceFrequency(&frequency);
+    QueryPerformanceCounter(&begin);
+    do
+        QueryPerformanceCounter(&now);
+    while ((ULONG)((now.QuadPart - begin.QuadPart) * 1000000 / frequency.QuadPart) < microseconds);
+}
+
+static void run_threads(UNICODE_STRING *name, ULONG count)
+{
+    HANDLE port = connect_to(name, 60);
+    struct worker workers[4];
+    ULONG random = 4711, i;
+
+    for (i = 0; i < 4; i++)
+    {
+        if (!port || !init_client(&workers[i].client, port, i * 1000 + 17))
+        {
+            mistake("no connection", 0, 0);
+            return;
+        }
+        start_worker(&workers[i]);
+    }
+    for (i = 0; i < count && !mistakes; i++)
+    {
+        struct worker *victim = &workers[next_random(&random) % 4];
+
+        pause_for(next_random(&random) % 1000);
+        end_worker(victim);
+        start_worker(victim);
+    }
+    for (i = 0; i < 4; i++)
+        end_worker(&workers[i]);
+    printf("%lu threads terminated, %ld messages\n", (unsigned long)count, thread_messages);
+    NtClose(port);
+}
+
+static void run_quit(UNICODE_STRING *name)
+{
+    struct message *message = malloc(sizeof(*message));
+    HANDLE port = connect_to(name, 60);
+    NTSTATUS status;
+
+    fill(message, QUIT, 4);
+    if ((status = exchange(port, ALPC_MSGFLG_SYNC_REQUEST, message, message, HANG_MS)))
+        mistake("quit", status, 0);
+    NtClose(port);
+    free(message);
+}
+
+int main(int argc, char **argv)
+{
+    const char *role = argc > 2 ? argv[1] : "";
+    ULONG number = argc > 3 ? (ULONG)atoi(argv[3]) : 0;
+    UNICODE_STRING name;
+
+    setvbuf(stdout, NULL, _IONBF, 0);
+    make_name(argc > 2 ? argv[2] : "", &name);
+    tolerant = !strcmp(role, "tolerant");
+    if (tolerant || !strcmp(role, "server"))
+        run_server(&name);
+    else if (!strcmp(role, "client"))
+        run_client(&name, number);
+    else if (!strcmp(role, "exchange"))
+        run_exchange(&name, number);
+    else if (!strcmp(role, "threads"))
+        run_threads(&name, number);
+    else if (!strcmp(role, "quit"))
+        run_quit(&name);
+    else
+        mistake("no such role", 0, 0);
+    if (!mistakes)
+        printf("ok: %s\n", role);
+    return mistakes != 0;
+}
