@@ -416,6 +416,7 @@ static enum process_end run_command(const struct test *test, struct result *resu
         fail(result, "cannot start it: %s", strerror(error));
     else
     {
+        process.orphans = true;
         end = process_wait(&process, settings.timeout, &status);
         judge_end(result, end, status);
         if (end != PROCESS_ENDED)

@@ -126,6 +126,7 @@ int process_start(struct process *process, const char *command, const char *mark
     setpgid(pid, pid); /* whichever of the two comes first */
     process->pid = pid;
     process->mark = mark;
+    process->orphans = false;
     return 0;
 }
 
@@ -201,7 +202,7 @@ static bool belongs(pid_t pid, const struct process *process, const struct proce
         return false;
     if (status.group == process->pid || has_mark(pid, process->mark))
         return true;
-    return status.parent == getpid() && !was_there(pid, process) &&
+    return process->orphans && status.parent == getpid() && !was_there(pid, process) &&
            !(spared && (status.group == spared->pid || has_mark(pid, spared->mark)));
 }
 

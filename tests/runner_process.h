@@ -21,6 +21,7 @@ struct process
 {
     pid_t pid;                    /* of its group too */
     const char *mark;             /* the caller's, must outlive the process */
+    bool orphans;                 /* children that the runner gets while it runs belong to it; the caller's to set */
     pid_t others[PROCESS_OTHERS]; /* what this process had for children before; 0 ends the list */
 };
 
