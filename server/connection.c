@@ -98,7 +98,7 @@ static void for_each_cell(struct connection *connection, enum alpc_end owner, ce
         struct cell *cell = channel_cell(&connection->channel, CELL_ID(owner, index));
         uint64_t state = cell_state(cell);
 
-        if (cell_phase(state) != CELL_FREE)
+        if (cell_phase(state) != CELL_FREE || state & CELL_WAITING)
             visit(connection, CELL_ID(owner, index), cell, state, arg);
     }
     connection_unmap_far(connection);
@@ -169,8 +169,12 @@ static void move_messages(struct connection *connection, const struct message_li
         struct cell *cell = channel_cell(&connection->channel, message->cell);
         uint64_t state = cell ? cell_state(cell) : 0;
 
-        if (cell && cell_gen(state) == message->gen && (list->phases & PHASE(cell_phase(state))) &&
-            cell_claim(cell, message->gen, cell_phase(state), to, cell_actor(state)) && announce_to >= 0)
+        if (!cell || cell_gen(state) != message->gen || !(list->phases & PHASE(cell_phase(state))))
+            continue;
+        /* a thread may be waiting for the answer to what is freed */
+        if (to == CELL_FREE)
+            cell_pass(cell, message->gen, cell_phase(state), to, nobody);
+        else if (cell_claim(cell, message->gen, cell_phase(state), to, cell_actor(state)) && announce_to >= 0)
             announce(connection, (enum alpc_end)announce_to, message->cell, message->gen);
     }
     connection_unmap_far(connection);
@@ -231,7 +235,10 @@ static bool write_cell(struct connection *connection, uint32_t id, const struct 
     struct timespec now;
 
     if (size <= CELL_INLINE_SIZE)
-        memcpy(cell->data, message->data, size);
+    {
+        if (size)
+            memcpy(cell->data, message->data, size);
+    }
     else if (pwrite(connection->fd, message->data, size, (off_t)channel_window_offset(id)) != (ssize_t)size)
         return false;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
@@ -498,18 +505,18 @@ static NTSTATUS find_request(struct port *server_port, const struct accept_reque
     return STATUS_SUCCESS;
 }
 
-/* sends the connection reply, or what comes with a refusal */
+/* sends the connection reply, or what comes with a refusal, from whatever has become of the request */
 static void answer_request(struct connection *connection, bool accepted)
 {
     struct cell *cell = &connection->channel.header->connect;
-    uint32_t gen = cell_gen(cell_state(cell));
+    uint64_t state = cell_state(cell);
 
     if (atomic_load(&cell->flags) & CELL_SYNC)
-        cell_pass(cell, gen, CELL_HELD + END_SERVER, CELL_ANSWER + END_CLIENT, nobody);
+        cell_pass(cell, cell_gen(state), cell_phase(state), CELL_ANSWER + END_CLIENT, nobody);
     else if (!accepted)
         cell_free(cell);
-    else if (cell_claim(cell, gen, CELL_HELD + END_SERVER, CELL_QUEUED + END_CLIENT, nobody))
-        announce(connection, END_CLIENT, CELL_CONNECT, gen);
+    else if (cell_claim(cell, cell_gen(state), CELL_HELD + END_SERVER, CELL_QUEUED + END_CLIENT, nobody))
+        announce(connection, END_CLIENT, CELL_CONNECT, cell_gen(state));
 }
 
 NTSTATUS connection_accept(struct port *server_port, const struct accept_request *request, struct port **server)
@@ -693,8 +700,16 @@ void connection_end_gone(struct connection *connection, enum alpc_end end, bool 
 /* no answer to the connection request will come [7, 7] */
 static void refuse(struct connection *connection)
 {
+    const struct server_message nothing = {
+        .type = LPC_CONNECTION_REPLY,
+        .flags = atomic_load(&connection->channel.header->connect.flags) & CELL_SYNC,
+        .total_length = HEADER_SIZE,
+    };
+
     release_slot(connection);
     set_stage(connection, LINK_REFUSED);
+    write_cell(connection, CELL_CONNECT, &nothing);
+    answer_request(connection, false);
     queue_close(&connection->channel.client_queue);
     wake_waiting(connection);
     reap(connection);

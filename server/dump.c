@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define DUMP_MAX_SIZE 0x40000000u /* what does not fit in a reply */
+
 struct dump
 {
     uint8_t *data;
@@ -29,6 +31,11 @@ static void append(struct dump *dump, const void *data, size_t size)
 {
     size_t padded = protocol_pad(size);
 
+    if (dump->failed || padded > DUMP_MAX_SIZE - dump->size)
+    {
+        dump->failed = true;
+        return;
+    }
     if (dump->size + padded > dump->room)
     {
         size_t room = (dump->size + padded) * 2;
@@ -174,10 +181,25 @@ static const struct process *author_of(const struct connection *connection, uint
     return connection->processes[author][number < ROSTER_PROCESSES ? number : 0];
 }
 
+/* who has the message in hand: is writing it, or has received it and may answer */
+static void set_holder(struct message_record *record, const struct connection *connection, uint32_t id, uint64_t state)
+{
+    enum cell_phase phase = cell_phase(state);
+    enum alpc_end end = phase == CELL_OWNED ? CELL_END(id) : phase & 1 ? END_SERVER : END_CLIENT;
+    struct cell_actor actor = cell_actor(state);
+    const struct process *process = connection->processes[end][actor.process < ROSTER_PROCESSES ? actor.process : 0];
+
+    if (phase != CELL_OWNED && (phase & ~1u) != CELL_HELD && (phase & ~1u) != CELL_ANSWERING)
+        return;
+    record->holder_process = process ? process->id : 0;
+    record->holder_thread = actor.thread;
+}
+
 static void dump_message(struct dump *dump, struct connection *connection, uint32_t id, struct cell *cell,
                          uint64_t state)
 {
-    uint32_t length = atomic_load(&cell->length);
+    bool written = cell_phase(state) != CELL_OWNED; /* else the content is still that of the message before */
+    uint32_t length = written ? atomic_load(&cell->length) : 0;
     const struct process *author = author_of(connection, id, cell_phase(state), atomic_load(&cell->process));
     uint64_t time = atomic_load(&cell->time);
     struct message_record record = {
@@ -185,15 +207,21 @@ static void dump_message(struct dump *dump, struct connection *connection, uint3
         .age = dump->now > time ? dump->now - time : 0,
         .id = MESSAGE_ID(connection->slot, id, cell_gen(state)),
         .callback = atomic_load(&cell->sequence),
-        .type = atomic_load(&cell->type),
+        .type = written ? atomic_load(&cell->type) : 0,
         .data_length = length & 0xffff,
         .total_length = length >> 16,
         .process = author ? author->id : 0,
         .thread = atomic_load(&cell->author),
         .phase = cell_phase(state),
-        .flags = atomic_load(&cell->flags),
+        .flags = written ? atomic_load(&cell->flags) : 0,
     };
 
+    set_holder(&record, connection, id, state);
+    if (!written)
+    {
+        record.process = record.holder_process;
+        record.thread = record.holder_thread;
+    }
     end_record(dump, begin_record(dump, RECORD_message, &record.header, sizeof(record)));
 }
 
