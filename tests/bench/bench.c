@@ -256,8 +256,8 @@ static void tell_aims(void)
 {
     unsigned int i, p;
 
-    tell("\n**Aims**\n\n| figure | aim | %s | %s | %s |\n|---|---|---|---|---|\n", placement_names[0], placement_names[1],
-         placement_names[2]);
+    tell("\n**Aims**\n\n| figure | aim | %s | %s | %s |\n|---|---|---|---|---|\n", placement_names[0],
+         placement_names[1], placement_names[2]);
     for (i = 0; i < aim_count; i++)
     {
         tell("| %s | %s | ", aims[i].what, aims[i].aim);
@@ -287,8 +287,8 @@ enum contestant
 static const struct
 {
     const char *name, *what;
-    bool quick;  /* part of the short form */
-    bool sized;  /* carries data */
+    bool quick; /* part of the short form */
+    bool sized; /* carries data */
 } contestants[CONTESTANTS] = {
     [FLOOR] = { "floor: shared memory, two native processes", "floor", true, true },
     [CHANNEL] = { "the channel, two native processes", "channel", false, true },
@@ -384,7 +384,8 @@ static void measure_trips(const struct pair *wine)
 #define SENDERS 4
 
 /* several clients send at once, each its part; the time from the first begin to the last end */
-static void sample_flood(struct series *series, struct child *const *senders, unsigned int sender_count, unsigned int size)
+static void sample_flood(struct series *series, struct child *const *senders, unsigned int sender_count,
+                         unsigned int size)
 {
     unsigned int count = enough(options.round_ns * 2, series->last ? series->last : 1000) / sender_count + 1, i;
     struct span all = { UINT64_MAX, 0 };
@@ -436,8 +437,8 @@ static void measure_datagrams(const struct pair *wine)
         }
     for (i = 1; i < SENDERS && !options.quick; i++)
         child_end(senders[i]);
-    tell("\n**Datagrams of 64 bytes, millions each second**\n\n| | %s | %s | %s |\n|---|--:|--:|--:|\n", placement_names[0],
-         placement_names[1], placement_names[2]);
+    tell("\n**Datagrams of 64 bytes, millions each second**\n\n| | %s | %s | %s |\n|---|--:|--:|--:|\n",
+         placement_names[0], placement_names[1], placement_names[2]);
     tell_rate("**ALPC, one sender**", one);
     if (!options.quick)
         tell_rate("**ALPC, four senders** (programs)", four);
@@ -497,31 +498,29 @@ static const char *const who_names[WHOS] = { "client", "server", "alpcserver", "
 struct memory
 {
     struct footprint of[WHOS];
-    long long slab, shmem;
+    long long slab; /* of the whole machine */
 };
 
 static struct memory take_memory(const struct pair *pair)
 {
-    pid_t pids[WHOS] = { pair->client->pid, pair->server->pid, prefix_process("alpcserver"), prefix_process("wineserver") };
+    pid_t pids[WHOS] = { pair->client->pid, pair->server->pid, prefix_process("alpcserver"),
+                         prefix_process("wineserver") };
     struct memory memory;
     unsigned int who;
 
     for (who = 0; who < WHOS; who++)
         memory.of[who] = footprint_of(pids[who]);
     memory.slab = meminfo("Slab");
-    memory.shmem = meminfo("Shmem");
     return memory;
 }
 
-static void tell_memory(const struct memory *before, const struct memory *after, unsigned int count)
+/* what came between two looks for each of so many connections, KiB; the descriptors as they are */
+static double tell_memory(const char *what, const struct memory *before, const struct memory *after, unsigned int count)
 {
-    struct aim *aim = new_aim("memory of an idle connection, KiB", "< 32", 32, false);
     double total = 0, pss, tables;
     unsigned int who;
 
-    tell("\n**What an idle connection costs** (%u connections)\n\n| | memory, KiB | page tables, KiB | descriptors |\n"
-         "|---|--:|--:|--:|\n",
-         count);
+    tell("| %s |", what);
     for (who = 0; who < WHOS; who++)
     {
         const struct footprint *b = &before->of[who], *a = &after->of[who];
@@ -529,14 +528,39 @@ static void tell_memory(const struct memory *before, const struct memory *after,
         pss = (double)(a->pss - b->pss) / count / 1024;
         tables = (double)(a->tables - b->tables) / count / 1024;
         total += pss + tables;
-        tell("| %s | %.2f | %.2f | %.2f |\n", who_names[who], pss, tables, (double)(a->files - b->files) / count);
+        tell(" %.1f + %.1f |", pss, tables);
     }
     pss = (double)(after->slab - before->slab) / count / 1024;
     total += pss;
-    tell("| kernel objects (whole machine) | %.2f | | |\n| **all** | **%.2f** | | |\n", pss, total);
-    tell("\nOf the processes' memory %.2f KiB is shared (whole machine).\n",
-         (double)(after->shmem - before->shmem) / count / 1024);
-    aim->figures[UNPINNED] = total;
+    tell(" %.1f | **%.1f** |\n", pss, total);
+    return total;
+}
+
+static void tell_descriptors(const struct memory *before, const struct memory *after, unsigned int count)
+{
+    unsigned int who;
+
+    tell("| descriptors |");
+    for (who = 0; who < WHOS; who++)
+        tell(" %.2f |", (double)(after->of[who].files - before->of[who].files) / count);
+    tell(" | |\n");
+}
+
+/* before any connection, with all of them, and when each has carried a message */
+static void tell_footprint(const struct memory *before, const struct memory *idle, const struct memory *used,
+                           unsigned int count)
+{
+    struct aim *aim = new_aim("memory of an idle connection, KiB", "< 32", 32, false);
+    unsigned int who;
+
+    tell("\n**What an idle connection costs, KiB** (%u connections; memory + page tables of each process)\n\n| |",
+         count);
+    for (who = 0; who < WHOS; who++)
+        tell(" %s |", who_names[who]);
+    tell(" kernel objects | all |\n|---|--:|--:|--:|--:|--:|--:|\n");
+    aim->figures[UNPINNED] = tell_memory("never used", before, idle, count);
+    tell_memory("used once", before, used, count);
+    tell_descriptors(before, idle, count);
 }
 
 #define POPULATIONS 3
@@ -558,7 +582,7 @@ static void measure_populations(void)
     static const char *const names[POPULATIONS] = { "one", "hundred", "myriad" };
     static struct series idle[POPULATIONS], robin[POPULATIONS];
     struct pair pairs[POPULATIONS];
-    struct memory before, after;
+    struct memory before, idle_memory, used_memory;
     unsigned int i, round, held;
     struct span span;
     struct aim *aim;
@@ -576,8 +600,11 @@ static void measure_populations(void)
             continue;
         before = take_memory(&pairs[i]);
         span = child_call(pairs[i].client, "alpc-hold", 0, populations[i] - 1);
-        after = take_memory(&pairs[i]);
+        idle_memory = take_memory(&pairs[i]);
     }
+    for (i = 1; i < POPULATIONS; i++)
+        child_call(pairs[i].client, "alpc-robin", 64, populations[i] - 1);
+    used_memory = take_memory(&pairs[POPULATIONS - 1]);
     for (round = 0; round < options.rounds; round++)
         for (i = 0; i < POPULATIONS; i++)
         {
@@ -596,7 +623,7 @@ static void measure_populations(void)
     tell("\nThe %u connections were made in %.1f s.\n", populations[POPULATIONS - 1], nanoseconds(span) / 1e9);
     aim = new_aim("64 bytes with 10,000 connections, × one (the others idle)", "≤ 1.5", 1.5, false);
     aim->figures[UNPINNED] = ratio(&idle[POPULATIONS - 1], &idle[0]);
-    tell_memory(&before, &after, populations[POPULATIONS - 1] - 101);
+    tell_footprint(&before, &idle_memory, &used_memory, populations[POPULATIONS - 1] - 101);
     for (i = 0; i < POPULATIONS; i++)
         end_pair(&pairs[i]);
 }
@@ -692,9 +719,12 @@ static void measure(void)
 static void parse_options(int argc, char **argv)
 {
     static const struct option long_options[] = {
-        { "short", no_argument, NULL, 's' },           { "rounds", required_argument, NULL, 'r' },
-        { "alpc-wine", required_argument, NULL, 'a' }, { "program", required_argument, NULL, 'p' },
-        { "prefix", required_argument, NULL, 'd' },    { "write", required_argument, NULL, 'w' },
+        { "short", no_argument, NULL, 's' },
+        { "rounds", required_argument, NULL, 'r' },
+        { "alpc-wine", required_argument, NULL, 'a' },
+        { "program", required_argument, NULL, 'p' },
+        { "prefix", required_argument, NULL, 'd' },
+        { "write", required_argument, NULL, 'w' },
         { NULL, 0, NULL, 0 },
     };
     int option;

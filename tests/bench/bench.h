@@ -58,7 +58,8 @@ void child_end(struct child *child);
 /* the process of this name that runs in our Wine prefix, 0 if there is none */
 pid_t prefix_process(const char *name);
 
-/* the Wine prefix in a folder and what runs in it: made ready before, with a program that is run once, and ended after */
+/* the Wine prefix in a folder and what runs in it: made ready before, with a program that is run once, and ended after
+ */
 void prefix_begin(const char *path, const char *alpc_wine, const char *program);
 void prefix_end(void);
 

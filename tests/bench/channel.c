@@ -76,7 +76,11 @@ struct channel_bench *channel_bench_new(void)
 
 static struct thread *this_thread(void)
 {
-    return thread_current((uint32_t)getpid(), (uint32_t)getpid());
+    static uint32_t id;
+
+    if (!id)
+        id = (uint32_t)getpid();
+    return thread_current(id, id);
 }
 
 static void check(NTSTATUS status, const char *what)

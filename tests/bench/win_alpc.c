@@ -157,8 +157,8 @@ void call_alpc_datagrams(unsigned int size, unsigned int count)
     set_size(size);
     while (count)
     {
-        NTSTATUS status = NtAlpcSendWaitReceivePort(port, ALPC_MSGFLG_RELEASE_MESSAGE, &message.header, NULL, NULL, NULL,
-                                                    NULL, NULL);
+        NTSTATUS status =
+            NtAlpcSendWaitReceivePort(port, ALPC_MSGFLG_RELEASE_MESSAGE, &message.header, NULL, NULL, NULL, NULL, NULL);
 
         if (status != STATUS_INSUFFICIENT_RESOURCES) /* the server is far behind: again */
         {

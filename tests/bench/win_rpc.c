@@ -11,16 +11,20 @@
 #include <rpcdcep.h>
 #include <string.h>
 
-#define BENCH_INTERFACE                                                                         \
-    {                                                                                     \
-        { 0x8a2f0e51, 0x6c1d, 0x4b6e, { 0x9d, 0x31, 0x5b, 0x0c, 0x7e, 0x42, 0x1a, 0x93 } }, \
-        { 1, 0 }                                                                          \
+#define BENCH_INTERFACE                                                                                                \
+    {                                                                                                                  \
+        { 0x8a2f0e51, 0x6c1d, 0x4b6e, { 0x9d, 0x31, 0x5b, 0x0c, 0x7e, 0x42, 0x1a, 0x93 } },                            \
+        {                                                                                                              \
+            1, 0                                                                                                       \
+        }                                                                                                              \
     }
 /* NDR 2.0 */
-#define TRANSFER_SYNTAX                                                                   \
-    {                                                                                     \
-        { 0x8a885d04, 0x1ceb, 0x11c9, { 0x9f, 0xe8, 0x08, 0x00, 0x2b, 0x10, 0x48, 0x60 } }, \
-        { 2, 0 }                                                                          \
+#define TRANSFER_SYNTAX                                                                                                \
+    {                                                                                                                  \
+        { 0x8a885d04, 0x1ceb, 0x11c9, { 0x9f, 0xe8, 0x08, 0x00, 0x2b, 0x10, 0x48, 0x60 } },                            \
+        {                                                                                                              \
+            2, 0                                                                                                       \
+        }                                                                                                              \
     }
 #define LITTLE_ENDIAN_DATA 0x10
 
@@ -49,7 +53,7 @@ static RPC_CLIENT_INTERFACE client_interface = { .Length = sizeof(RPC_CLIENT_INT
 
 void serve_rpc(void)
 {
-    require(RpcServerUseProtseqEpA((RPC_CSTR)"ncalrpc", 10, (RPC_CSTR)named("bench-"), NULL) == RPC_S_OK,
+    require(RpcServerUseProtseqEpA((RPC_CSTR) "ncalrpc", 10, (RPC_CSTR)named("bench-"), NULL) == RPC_S_OK,
             "RpcServerUseProtseqEp");
     require(RpcServerRegisterIf(&server_interface, NULL, NULL) == RPC_S_OK, "RpcServerRegisterIf");
     require(RpcServerListen(1, 10, TRUE) == RPC_S_OK, "RpcServerListen");
@@ -64,7 +68,7 @@ static RPC_BINDING_HANDLE own_binding(void)
 
     if (binding)
         return binding;
-    require(RpcStringBindingComposeA(NULL, (RPC_CSTR)"ncalrpc", NULL, (RPC_CSTR)named("bench-"), NULL, &text) ==
+    require(RpcStringBindingComposeA(NULL, (RPC_CSTR) "ncalrpc", NULL, (RPC_CSTR)named("bench-"), NULL, &text) ==
                     RPC_S_OK &&
                 RpcBindingFromStringBindingA(text, &binding) == RPC_S_OK,
             "RpcBindingFromStringBinding");
