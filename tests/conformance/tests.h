@@ -1,3 +1,5 @@
 /* the conformance tests, in the order in which they run; no include guard */
+TEST(layout)
+TEST(exports)
 TEST(helpers)
 TEST(connect)
