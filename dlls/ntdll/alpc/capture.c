@@ -55,7 +55,7 @@ void capture_port_attributes(const ALPC_PORT_ATTRIBUTES *attributes, struct capt
 
     if (attributes)
         given = *attributes;
-    captured->flags = given.Flags;
+    captured->flags = given.Flags & ~(ULONG)ALPC_PORFLG_LPC_MODE; /* the system's own [3.1] */
     captured->max_message = given.MaxMessageLength < ALPC_MAX_MESSAGE_LENGTH ? (ULONG)given.MaxMessageLength
                                                                              : ALPC_MAX_MESSAGE_LENGTH;
 }
