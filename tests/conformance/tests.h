@@ -2,4 +2,5 @@
 TEST(layout)
 TEST(exports)
 TEST(helpers)
+TEST(create)
 TEST(connect)
