@@ -12,6 +12,8 @@
 
 #include "server.h"
 
+#include "ntalpc/shm.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,7 +110,7 @@ int watch_begin(struct watch *watch, void (*closed)(struct watch *watch))
     int fd = memfd_create("ntalpc port", MFD_CLOEXEC);
     char path[32];
 
-    if (fd == -1 || !inotify)
+    if (fd == -1 || !inotify || ftruncate(fd, PORT_FILE_SIZE))
     {
         if (fd != -1)
             close(fd);

@@ -113,6 +113,7 @@ typedef struct _PUBLIC_OBJECT_BASIC_INFORMATION
 
 enum /* information classes */
 {
+    FileStandardInformation = 5,
     FileInternalInformation = 6,
     FileCompletionInformation = 30,
     FileFsDeviceInformation = 4,

@@ -200,6 +200,9 @@ struct channel_header
 
 /* ---------------------------------------------------------------------------------------------- connection port */
 
+/* of the empty file behind the handles of a port, bytes: no other file that a handle may have has just this size */
+#define PORT_FILE_SIZE 0x504e54414c5043
+
 #define PORT_POST_SIZE (0x1000 + (8 << PORT_QUEUE_BITS)) /* the post, then the ring at 0x1000 */
 #define PORT_DESK_SIZE 0x1000
 

@@ -85,12 +85,20 @@ bool handle_may_have_name(const UNICODE_STRING *name)
 {
     static const WCHAR opened_through[] = { '\\', '?', '?', '\\', 'u', 'n', 'i', 'x', '\\', 'p', 'r', 'o', 'c', '\\' };
 
-    return name->Length > sizeof(opened_through) && !memcmp(name->Buffer, opened_through, sizeof(opened_through));
+    /* older versions of Wine know no name of a file that has been deleted, as it looks to them */
+    return !name->Length ||
+           (name->Length > sizeof(opened_through) && !memcmp(name->Buffer, opened_through, sizeof(opened_through)));
 }
 
 /* the inode of the file that a port's handle was opened by, or the status that tells it is no such handle */
 static NTSTATUS query_file(HANDLE handle, uint64_t *inode)
 {
+    struct
+    {
+        int64_t allocated, size;
+        ULONG links;
+        UCHAR delete_pending, directory;
+    } standard;
     struct
     {
         UNICODE_STRING name;
@@ -103,6 +111,8 @@ static NTSTATUS query_file(HANDLE handle, uint64_t *inode)
     if ((status = NtQueryObject(handle, ObjectNameInformation, &name, sizeof(name), &size)))
         return status == STATUS_INVALID_HANDLE ? status : STATUS_OBJECT_TYPE_MISMATCH;
     if (!handle_may_have_name(&name.name) ||
+        NtQueryInformationFile(handle, &io, &standard, sizeof(standard), FileStandardInformation) ||
+        standard.size != PORT_FILE_SIZE ||
         NtQueryInformationFile(handle, &io, inode, sizeof(*inode), FileInternalInformation))
         return STATUS_OBJECT_TYPE_MISMATCH;
     return STATUS_SUCCESS;
