@@ -489,7 +489,7 @@ static NTSTATUS find_request(struct port *server_port, const struct accept_reque
         return STATUS_INVALID_MESSAGE;
     cell = &connection->channel.header->connect;
     state = cell_state(cell);
-    if (MESSAGE_GEN(request->message_id) != MESSAGE_GEN(cell_gen(state)) ||
+    if (MESSAGE_ID(connection->slot, CELL_CONNECT, cell_gen(state)) != request->message_id ||
         (request->callback_id && request->callback_id != atomic_load(&cell->sequence)))
         return STATUS_INVALID_MESSAGE;
     if (cell_phase(state) == CELL_CANCELED + END_SERVER)

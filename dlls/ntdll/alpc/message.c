@@ -282,7 +282,7 @@ static NTSTATUS claim_answer(struct thread *thread, struct connection *connectio
     state = cell_state(ref->cell);
     ref->gen = cell_gen(state);
     ref->back = CELL_HELD + end;
-    if (MESSAGE_GEN(ref->gen) != MESSAGE_GEN(out->message_id) ||
+    if (MESSAGE_ID(connection->slot, ref->id, ref->gen) != out->message_id ||
         (out->callback_id && out->callback_id != load(&ref->cell->sequence)))
         return STATUS_INVALID_MESSAGE;
     if (cell_phase(state) == CELL_SPENT && out->release)
