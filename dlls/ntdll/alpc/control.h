@@ -34,7 +34,8 @@ struct control_data
 
 /*
  * Connects to the server of this process' prefix.  start tells whether to start one if none runs.  Returns NULL or what
- * is wrong, in one line without a newline, valid until the next call.
+ * is wrong, in one line without a newline, valid until the next call.  errno is ENOENT or ECONNREFUSED when
+ * that is only that none runs.
  */
 const char *control_connect(struct control *control, bool start);
 void control_disconnect(struct control *control);

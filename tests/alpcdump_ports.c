@@ -1,0 +1,205 @@
+/*
+ * Makes ports, connections and messages in many states for alpcdump to show
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * It stands for two Windows programs, talks to the alpcserver of the prefix as they do, prints "ready" and stays until
+ * its standard input ends.  What fails ends it with an error.
+ */
+
+#include "tests/unit/security_fixture.h"
+
+#include "dlls/ntdll/alpc/channel.h"
+#include "dlls/ntdll/alpc/control.h"
+#include "ntalpc/nt.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define HEADER_SIZE sizeof(PORT_MESSAGE)
+
+static struct control server = CONTROL_INIT, client = CONTROL_INIT;
+
+static void call(struct control *control, enum request_code code, void *request, const struct control_data *data,
+                 void *reply, int *fds)
+{
+    assert_int_equal(control_call(control, code, request, data, reply, NULL, fds), STATUS_SUCCESS);
+}
+
+/* code points below U+0800 in UTF-8; texts are made anew with each call, one at a time */
+static struct control_data utf16(const char *text)
+{
+    static uint16_t buffer[256];
+    size_t length = 0;
+
+    for (; *text; text++)
+    {
+        if ((uint8_t)*text < 0x80)
+            buffer[length++] = (uint8_t)*text;
+        else
+        {
+            buffer[length++] = (uint16_t)((text[0] & 0x1f) << 6 | (text[1] & 0x3f));
+            text++;
+        }
+    }
+    return (struct control_data){ buffer, 2 * length };
+}
+
+static struct control_data token(void)
+{
+    static const struct token_row row = { .user = "AL",
+                                          .groups = "BU=e BA=0xf",
+                                          .default_dacl = "(A;;GA;AL)(A;;GA;SY)" };
+    static uint64_t buffer[TOKEN_WIRE_MAX_SIZE / 8];
+
+    return (struct control_data){ buffer, put_token(buffer, &row) };
+}
+
+static void begin_process(struct control *control, uint32_t id, const char *program)
+{
+    struct init_request request = { .protocol = PROTOCOL_VERSION, .process = id };
+    const struct control_data data[] = { utf16(program), token() };
+    struct init_reply reply;
+
+    assert_null(control_connect(control, false));
+    call(control, REQUEST_init, &request, data, &reply, NULL);
+}
+
+static uint64_t create_port(const char *name, uint32_t flags, uint32_t max_message, const char *security)
+{
+    static uint8_t descriptor[FIXTURE_SIZE];
+    struct create_port_request request = { .flags = flags, .max_message = max_message, .absolute = 1 };
+    const struct control_data data[] = { utf16(name), { descriptor, security ? put_sd(descriptor, security) : 0 } };
+    struct create_port_reply reply;
+
+    call(&server, REQUEST_create_port, &request, data, &reply, NULL);
+    return reply.port;
+}
+
+struct connection
+{
+    uint64_t server_port, client_port;
+    uint32_t slot, gen;
+    struct channel channel;
+};
+
+static struct connection connect_to(uint64_t port, const char *name)
+{
+    static const uint8_t message[8] = "connect";
+    struct connect_port_request request = { .thread = 0x28,
+                                            .sync = 1,
+                                            .data_length = sizeof(message),
+                                            .total_length = HEADER_SIZE + sizeof(message) };
+    const struct control_data data[] = { utf16(name), token(), { NULL, 0 }, { NULL, 0 }, { message, sizeof(message) } };
+    struct connection connection = { .server_port = port };
+    struct connect_port_reply reply;
+    int fds[PROTOCOL_MAX_FDS];
+
+    call(&client, REQUEST_connect_port, &request, data, &reply, fds);
+    connection.client_port = reply.port;
+    connection.slot = reply.slot;
+    connection.gen = reply.message_gen;
+    assert_true(channel_map(&connection.channel, fds[1], true));
+    return connection;
+}
+
+/* receives the connection request and answers it; an answer that accepts is read */
+static void answer(struct connection *connection, bool accept)
+{
+    const struct cell_actor actor = { .thread = 0x2c };
+    struct accept_port_request request = { .port = connection->server_port,
+                                           .context = 0x123456789abcdef0,
+                                           .message_id = MESSAGE_ID(connection->slot, CELL_CONNECT, connection->gen),
+                                           .accept = accept,
+                                           .thread = actor.thread,
+                                           .total_length = HEADER_SIZE };
+    const struct control_data data = { NULL, 0 };
+    struct accept_port_reply reply;
+
+    assert_true(cell_claim(&connection->channel.header->connect, connection->gen, CELL_QUEUED + END_SERVER,
+                           CELL_HELD + END_SERVER, actor));
+    call(&server, REQUEST_accept_port, &request, &data, &reply, NULL);
+    if (accept)
+        cell_free(&connection->channel.header->connect);
+}
+
+/* a message of the client's, one second old; author wrote what it holds, actor brought it into its phase */
+static void put_message(struct connection *connection, enum cell_phase phase, uint32_t type, uint32_t author,
+                        uint32_t actor)
+{
+    uint32_t id = channel_alloc(&connection->channel, END_CLIENT, (struct cell_actor){ .thread = 0x28 });
+    struct cell *cell = channel_cell(&connection->channel, id);
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    atomic_store(&cell->time, ((uint64_t)now.tv_sec - 1) * 1000000000 + (uint64_t)now.tv_nsec);
+    atomic_store(&cell->sequence, channel_next_sequence(&connection->channel, END_CLIENT));
+    atomic_store(&cell->type, type);
+    atomic_store(&cell->length, 24 | 64u << 16);
+    atomic_store(&cell->author, author);
+    atomic_store(&cell->flags, CELL_SYNC);
+    cell_send(cell, phase, (struct cell_actor){ .thread = actor });
+}
+
+static void *receive(void *arg)
+{
+    struct connection *connection = arg;
+
+    for (;;)
+        queue_sleep(&connection->channel.client_queue, (uint64_t)0x24 << 32 | 0x2c, &deadline_never);
+    return NULL;
+}
+
+/* until alpcserver can see that the thread sleeps */
+static void begin_receiver(struct connection *connection)
+{
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, receive, connection), 0);
+    while (!atomic_load(&connection->channel.header->desk.sleepers))
+        usleep(1000);
+}
+
+static void close_port(uint64_t port)
+{
+    struct close_port_request request = { .port = port };
+    struct close_port_reply reply;
+
+    call(&server, REQUEST_close_port, &request, NULL, &reply, NULL);
+}
+
+int main(void)
+{
+    static struct connection busy;
+    struct connection waiting, refused, orphan;
+    uint64_t port, unnamed, short_lived;
+    char byte;
+
+    begin_process(&server, 0x20, "C:\\windows\\server.exe");
+    begin_process(&client, 0x24, "C:\\windows\\client.exe");
+    port = create_port("\\RPC Control\\example", ALPC_PORFLG_ALLOW_IMPERSONATION | ALPC_PORFLG_WAITABLE_PORT, 512,
+                       "O:BA G:BU D:(A;;0x1;WD)(A;;GA;BA) S:(ML;;1;LW)");
+    busy = connect_to(port, "\\RPC Control\\example");
+    answer(&busy, true);
+    waiting = connect_to(port, "\\RPC Control\\example");
+    refused = connect_to(port, "\\RPC Control\\example");
+    answer(&refused, false);
+    put_message(&busy, CELL_QUEUED + END_SERVER, LPC_DATAGRAM, 0x28, 0x28);
+    put_message(&busy, CELL_HELD + END_SERVER, LPC_REQUEST, 0x28, 0x30);
+    put_message(&busy, CELL_ANSWER + END_CLIENT, LPC_REPLY, 0x30, 0x30);
+    begin_receiver(&busy);
+    unnamed = create_port("", 0, 0, NULL);
+    create_port("\\evil \033[31m \xc3\xa9", 0, 0, "D:NULL");
+    short_lived = create_port("\\gone", 0, 0, NULL);
+    orphan = connect_to(short_lived, "\\gone");
+    answer(&orphan, true);
+    close_port(short_lived);
+    (void)waiting, (void)unnamed;
+    puts("ready");
+    fflush(stdout);
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        ;
+    return 0;
+}
