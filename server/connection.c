@@ -476,6 +476,20 @@ NTSTATUS connection_create(struct port *server_port, const struct connect_reques
 
 /* ---------------------------------------------------------------------------------------------- accepting */
 
+static void wake_cell(struct connection *connection, uint32_t id, struct cell *cell, uint64_t state, void *arg)
+{
+    (void)connection, (void)id, (void)arg;
+    if (state & CELL_WAITING)
+        cell_wake(cell);
+}
+
+static void wake_waiting(struct connection *connection)
+{
+    for_each_cell(connection, END_CLIENT, wake_cell, NULL);
+    for_each_cell(connection, END_SERVER, wake_cell, NULL);
+    cell_wake(&connection->channel.header->connect);
+}
+
 /* the connection whose request has this id, for its receiver to answer */
 static NTSTATUS find_request(struct port *server_port, const struct accept_request *request,
                              struct connection **result)
@@ -556,6 +570,7 @@ NTSTATUS connection_accept(struct port *server_port, const struct accept_request
         set_stage(connection, LINK_REFUSED);
         answer_request(connection, false);
         queue_close(&connection->channel.client_queue);
+        wake_waiting(connection);
         return STATUS_SUCCESS;
     }
     connection->max_message = max_message;
@@ -595,20 +610,6 @@ NTSTATUS connection_attach(struct connection *connection, enum alpc_end end, str
 }
 
 /* ---------------------------------------------------------------------------------------------- an end goes */
-
-static void wake_cell(struct connection *connection, uint32_t id, struct cell *cell, uint64_t state, void *arg)
-{
-    (void)connection, (void)id, (void)arg;
-    if (state & CELL_WAITING)
-        cell_wake(cell);
-}
-
-static void wake_waiting(struct connection *connection)
-{
-    for_each_cell(connection, END_CLIENT, wake_cell, NULL);
-    for_each_cell(connection, END_SERVER, wake_cell, NULL);
-    cell_wake(&connection->channel.header->connect);
-}
 
 /* the last message of a client */
 static void tell_closed(struct connection *connection)

@@ -154,10 +154,11 @@ struct cell
 #define LINK_CONNECTING 1u
 #define LINK_ACCEPTING 2u /* accepted; alpcserver is queueing the early messages */
 #define LINK_CONNECTED 3u
-#define LINK_REFUSED 4u
+#define LINK_REFUSED 4u   /* no other stage has this bit */
 #define LINK_CLIENT_GONE 0x10u  /* closed or disconnected */
 #define LINK_SERVER_GONE 0x20u
 #define LINK_GONE(end) ((end) == END_CLIENT ? LINK_CLIENT_GONE : LINK_SERVER_GONE)
+#define LINK_LOST (LINK_REFUSED | LINK_CLIENT_GONE | LINK_SERVER_GONE) /* any of these: nothing can be sent */
 #define LINK_CLIENT_CLOSED 0x40u /* gone because its last handle was closed */
 #define LINK_SERVER_CLOSED 0x80u
 #define LINK_CLOSED(end) ((end) == END_CLIENT ? LINK_CLIENT_CLOSED : LINK_SERVER_CLOSED)

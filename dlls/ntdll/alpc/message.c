@@ -65,9 +65,7 @@ static NTSTATUS link_status(const struct connection *connection)
 {
     uint32_t link = channel_link(&connection->channel);
 
-    if (link & (LINK_CLIENT_GONE | LINK_SERVER_GONE) || (link & LINK_STAGE_MASK) == LINK_REFUSED)
-        return STATUS_PORT_DISCONNECTED;
-    return STATUS_SUCCESS;
+    return link & LINK_LOST ? STATUS_PORT_DISCONNECTED : STATUS_SUCCESS;
 }
 
 /* why nothing more can come from the other end, or STATUS_PENDING [4.4, 4.11] */
@@ -77,7 +75,7 @@ static NTSTATUS link_end(const struct connection *connection)
 
     if (link & LINK_CLOSED(connection->end))
         return STATUS_PORT_CLOSED;
-    return link & (LINK_CLIENT_GONE | LINK_SERVER_GONE) ? STATUS_PORT_DISCONNECTED : STATUS_PENDING;
+    return link & LINK_LOST ? STATUS_PORT_DISCONNECTED : STATUS_PENDING;
 }
 
 /* lets a receiver catch up; false when that took too long */
@@ -488,7 +486,7 @@ NTSTATUS message_await(struct thread *thread, const struct message_ref *ref, str
             continue;
         }
         begun = monotonic_ns();
-        cell_sleep(&connection->channel, ref->cell, state, LINK_CLIENT_GONE | LINK_SERVER_GONE, deadline);
+        cell_sleep(&connection->channel, ref->cell, state, LINK_LOST, deadline);
         spin_slept(&spin, monotonic_ns() - begun);
         slept = true;
     }
