@@ -306,6 +306,8 @@ typedef struct _ALPC_MESSAGE_HANDLE_INFORMATION
     ACCESS_MASK GrantedAccess;
 } ALPC_MESSAGE_HANDLE_INFORMATION, *PALPC_MESSAGE_HANDLE_INFORMATION;
 
+#ifndef NTALPC_NATIVE
+
 /* ---------------------------------------------------------------------------------------------- system calls */
 
 /*
@@ -394,7 +396,6 @@ NTSYSAPI PALPC_MESSAGE_ATTRIBUTES NTAPI AlpcGetCompletionListMessageAttributes(P
 
 /* ---------------------------------------------------------------------------------------------- thread pool */
 
-#ifndef NTALPC_NATIVE
 typedef struct _TP_ALPC TP_ALPC, *PTP_ALPC;
 typedef VOID(NTAPI *PTP_ALPC_CALLBACK)(PTP_CALLBACK_INSTANCE Instance, PVOID Context, PTP_ALPC Alpc);
 typedef VOID(NTAPI *PTP_ALPC_CALLBACK_EX)(PTP_CALLBACK_INSTANCE Instance, PVOID Context, PTP_ALPC Alpc,
@@ -412,7 +413,8 @@ NTSYSAPI NTSTATUS NTAPI TpAlpcUnregisterCompletionList(PTP_ALPC Alpc);
 NTSYSAPI NTSTATUS NTAPI TpCallbackSendAlpcMessageOnCompletion(PTP_CALLBACK_INSTANCE Instance, HANDLE PortHandle,
                                                               ULONG Flags, PPORT_MESSAGE SendMessage_);
 NTSYSAPI NTSTATUS NTAPI TpCallbackSendPendingAlpcMessage(PTP_CALLBACK_INSTANCE Instance);
-#endif
+
+#endif /* NTALPC_NATIVE */
 
 /* ---------------------------------------------------------------------------------------------- legacy LPC */
 

@@ -17,11 +17,8 @@
 
 #if defined(__x86_64__)
 #define _WIN64 1
-#define NTAPI __attribute__((ms_abi))
-#else
-#define NTAPI __attribute__((stdcall))
 #endif
-#define NTSYSAPI extern
+#define NTAPI
 #define VOID void
 
 typedef void *HANDLE, **PHANDLE, *PVOID, *PSID, *PSECURITY_DESCRIPTOR;
@@ -131,24 +128,60 @@ enum /* information classes */
     ProcessBasicInformation = 0,
 };
 
-NTSYSAPI NTSTATUS NTAPI NtClose(HANDLE);
-NTSYSAPI NTSTATUS NTAPI NtCreateDirectoryObject(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *);
-NTSYSAPI NTSTATUS NTAPI NtCreateEvent(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, int, BOOLEAN);
-NTSYSAPI NTSTATUS NTAPI NtCreateFile(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, LARGE_INTEGER *,
-                                     ULONG, ULONG, ULONG, ULONG, void *, ULONG);
-NTSYSAPI NTSTATUS NTAPI NtCreateIoCompletion(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, ULONG);
-NTSYSAPI NTSTATUS NTAPI NtDuplicateObject(HANDLE, HANDLE, HANDLE, HANDLE *, ACCESS_MASK, ULONG, ULONG);
-NTSYSAPI NTSTATUS NTAPI NtOpenIoCompletion(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *);
-NTSYSAPI NTSTATUS NTAPI NtQueryInformationFile(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, int);
-NTSYSAPI NTSTATUS NTAPI NtQueryInformationProcess(HANDLE, int, void *, ULONG, ULONG *);
-NTSYSAPI NTSTATUS NTAPI NtQueryInformationToken(HANDLE, int, void *, ULONG, ULONG *);
-NTSYSAPI NTSTATUS NTAPI NtQueryIoCompletion(HANDLE, int, void *, ULONG, ULONG *);
-NTSYSAPI NTSTATUS NTAPI NtQueryObject(HANDLE, int, void *, ULONG, ULONG *);
-NTSYSAPI NTSTATUS NTAPI NtQueryVolumeInformationFile(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, int);
-NTSYSAPI NTSTATUS NTAPI NtQuerySecurityObject(HANDLE, ULONG, void *, ULONG, ULONG *);
-NTSYSAPI NTSTATUS NTAPI NtSetInformationFile(HANDLE, IO_STATUS_BLOCK *, void *, ULONG, int);
-NTSYSAPI NTSTATUS NTAPI NtSetIoCompletion(HANDLE, ULONG_PTR, ULONG_PTR, NTSTATUS, SIZE_T);
-NTSYSAPI NTSTATUS NTAPI NtSetSecurityObject(HANDLE, ULONG, void *);
-NTSYSAPI void *NTAPI NtCurrentTeb(void);
+/*
+ * Wine 8.0 compiled these functions in the calling convention of Windows, Wine 10.0 in that of Unix.  Which it is, is found
+ * out once (host_init, before any other call); the symbols themselves are declared without one.
+ */
+extern int host_is_unix_abi;
+void host_init(void);
+
+#ifdef __x86_64__
+#define HOST_CALL(name, parameters, arguments)                                                          \
+    extern const char host_symbol_##name[] __asm__(#name);                                              \
+    static inline NTSTATUS host_##name parameters                                                       \
+    {                                                                                                   \
+        if (host_is_unix_abi)                                                                           \
+            return ((NTSTATUS(*) parameters)host_symbol_##name)arguments;                                             \
+        return ((NTSTATUS(__attribute__((ms_abi)) *) parameters)host_symbol_##name)arguments;                         \
+    }
+#endif
+
+HOST_CALL(NtClose, (HANDLE handle), (handle))
+HOST_CALL(NtCreateDirectoryObject, (HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *oa), (handle, access, oa))
+HOST_CALL(NtCreateEvent, (HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *oa, int type, BOOLEAN state),
+          (handle, access, oa, type, state))
+HOST_CALL(NtCreateFile,
+          (HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *oa, IO_STATUS_BLOCK *io, LARGE_INTEGER *size,
+           ULONG attributes, ULONG sharing, ULONG disposition, ULONG options, void *ea, ULONG ea_size),
+          (handle, access, oa, io, size, attributes, sharing, disposition, options, ea, ea_size))
+HOST_CALL(NtCreateIoCompletion, (HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *oa, ULONG threads),
+          (handle, access, oa, threads))
+HOST_CALL(NtDuplicateObject,
+          (HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE *target, ACCESS_MASK access,
+           ULONG attributes, ULONG options),
+          (source_process, source, target_process, target, access, attributes, options))
+HOST_CALL(NtOpenIoCompletion, (HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *oa), (handle, access, oa))
+HOST_CALL(NtQueryInformationFile,
+          (HANDLE handle, IO_STATUS_BLOCK *io, void *information, ULONG size, int information_class),
+          (handle, io, information, size, information_class))
+HOST_CALL(NtQueryInformationProcess,
+          (HANDLE handle, int information_class, void *information, ULONG size, ULONG *used),
+          (handle, information_class, information, size, used))
+HOST_CALL(NtQueryInformationToken, (HANDLE handle, int information_class, void *information, ULONG size, ULONG *used),
+          (handle, information_class, information, size, used))
+HOST_CALL(NtQueryIoCompletion, (HANDLE handle, int information_class, void *information, ULONG size, ULONG *used),
+          (handle, information_class, information, size, used))
+HOST_CALL(NtQueryObject, (HANDLE handle, int information_class, void *information, ULONG size, ULONG *used),
+          (handle, information_class, information, size, used))
+HOST_CALL(NtQuerySecurityObject, (HANDLE handle, ULONG information, void *descriptor, ULONG size, ULONG *used),
+          (handle, information, descriptor, size, used))
+HOST_CALL(NtSetInformationFile,
+          (HANDLE handle, IO_STATUS_BLOCK *io, void *information, ULONG size, int information_class),
+          (handle, io, information, size, information_class))
+HOST_CALL(NtSetIoCompletion, (HANDLE handle, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, SIZE_T count),
+          (handle, key, value, status, count))
+HOST_CALL(NtSetSecurityObject, (HANDLE handle, ULONG information, void *descriptor), (handle, information, descriptor))
+/* no arguments, so the conventions do not differ */
+extern void *NtCurrentTeb(void);
 
 #endif

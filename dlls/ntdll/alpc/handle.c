@@ -108,12 +108,12 @@ static NTSTATUS query_file(HANDLE handle, uint64_t *inode)
     NTSTATUS status;
     ULONG size;
 
-    if ((status = NtQueryObject(handle, ObjectNameInformation, &name, sizeof(name), &size)))
+    if ((status = host_NtQueryObject(handle, ObjectNameInformation, &name, sizeof(name), &size)))
         return status == STATUS_INVALID_HANDLE ? status : STATUS_OBJECT_TYPE_MISMATCH;
     if (!handle_may_have_name(&name.name) ||
-        NtQueryInformationFile(handle, &io, &standard, sizeof(standard), FileStandardInformation) ||
+        host_NtQueryInformationFile(handle, &io, &standard, sizeof(standard), FileStandardInformation) ||
         standard.size != PORT_FILE_SIZE ||
-        NtQueryInformationFile(handle, &io, inode, sizeof(*inode), FileInternalInformation))
+        host_NtQueryInformationFile(handle, &io, inode, sizeof(*inode), FileInternalInformation))
         return STATUS_OBJECT_TYPE_MISMATCH;
     return STATUS_SUCCESS;
 }
@@ -197,14 +197,14 @@ static NTSTATUS open_file(int fd, ULONG attributes, HANDLE *handle)
         wide[i] = (WCHAR)path[i];
     name.Length = name.MaximumLength = (USHORT)(length * (int)sizeof(WCHAR));
     /* opened for reading, as alpcserver expects; not for synchronous use, so that the name can be attached */
-    return NtCreateFile(handle, PORT_ALL_ACCESS, &oa, &io, NULL, 0, FILE_SHARE_ALL, FILE_OPEN, 0, NULL, 0);
+    return host_NtCreateFile(handle, PORT_ALL_ACCESS, &oa, &io, NULL, 0, FILE_SHARE_ALL, FILE_OPEN, 0, NULL, 0);
 }
 
 static NTSTATUS make_event(ULONG attributes, HANDLE *handle)
 {
     OBJECT_ATTRIBUTES oa = { .Length = sizeof(oa), .Attributes = attributes & OBJ_INHERIT };
 
-    return NtCreateEvent(handle, PORT_ALL_ACCESS, &oa, 0, 0);
+    return host_NtCreateEvent(handle, PORT_ALL_ACCESS, &oa, 0, 0);
 }
 
 /* a completion port that belongs to a file lives as long as the file: so does its name */
@@ -217,7 +217,7 @@ static NTSTATUS attach_name(HANDLE handle, HANDLE name)
     } completion = { name, 0 };
     IO_STATUS_BLOCK io;
 
-    return NtSetInformationFile(handle, &io, &completion, sizeof(completion), FileCompletionInformation);
+    return host_NtSetInformationFile(handle, &io, &completion, sizeof(completion), FileCompletionInformation);
 }
 
 NTSTATUS handle_create(struct port *port, int fd, ULONG attributes, HANDLE name, HANDLE *handle)
@@ -231,7 +231,7 @@ NTSTATUS handle_create(struct port *port, int fd, ULONG attributes, HANDLE name,
         return status;
     if (name && (status = attach_name(new, name)))
     {
-        NtClose(new);
+        host_NtClose(new);
         return status;
     }
     add_entry(new, port);
@@ -246,7 +246,7 @@ NTSTATUS handle_create(struct port *port, int fd, ULONG attributes, HANDLE name,
 NTSTATUS handle_close_locked(HANDLE handle)
 {
     struct port *port = take_entry(handle);
-    NTSTATUS status = NtClose(handle);
+    NTSTATUS status = host_NtClose(handle);
 
     if (port && status && status != STATUS_INVALID_HANDLE)
         add_entry(handle, port);
@@ -275,7 +275,7 @@ NTSTATUS handle_duplicate(HANDLE source, HANDLE target_process, HANDLE *target, 
 
     process_lock(&saved);
     port = take_entry(source);
-    status = NtDuplicateObject(CURRENT_PROCESS, source, target_process, target, access, attributes, options);
+    status = host_NtDuplicateObject(CURRENT_PROCESS, source, target_process, target, access, attributes, options);
     if (port && !status && target && target_process == CURRENT_PROCESS)
         add_entry(*target, port);
     /* the source is closed even when the duplication fails */

@@ -20,8 +20,8 @@ void name_init(void)
     HANDLE handle;
 
     oa.Attributes = OBJ_CASE_INSENSITIVE | OBJ_OPENIF | OBJ_PERMANENT;
-    if (NT_SUCCESS(NtCreateDirectoryObject(&handle, DIRECTORY_ALL_ACCESS, &oa)))
-        NtClose(handle);
+    if (NT_SUCCESS(host_NtCreateDirectoryObject(&handle, DIRECTORY_ALL_ACCESS, &oa)))
+        host_NtClose(handle);
 }
 
 static OBJECT_ATTRIBUTES lookup(const struct captured_attributes *attributes)
@@ -41,7 +41,7 @@ static NTSTATUS query_name(struct thread *thread, HANDLE handle, struct port_nam
 
     if (!full)
         return STATUS_NO_MEMORY;
-    if (!(status = NtQueryObject(handle, ObjectNameInformation, full, size, &used)))
+    if (!(status = host_NtQueryObject(handle, ObjectNameInformation, full, size, &used)))
         name->full = *full;
     return status;
 }
@@ -49,12 +49,12 @@ static NTSTATUS query_name(struct thread *thread, HANDLE handle, struct port_nam
 NTSTATUS name_create(struct thread *thread, const struct captured_attributes *attributes, struct port_name *name)
 {
     OBJECT_ATTRIBUTES oa = lookup(attributes);
-    NTSTATUS status = NtCreateIoCompletion(&name->placeholder, IO_COMPLETION_ALL_ACCESS, &oa, 0);
+    NTSTATUS status = host_NtCreateIoCompletion(&name->placeholder, IO_COMPLETION_ALL_ACCESS, &oa, 0);
 
     if (status)
         return status;
     if ((status = query_name(thread, name->placeholder, name)))
-        NtClose(name->placeholder);
+        host_NtClose(name->placeholder);
     return status;
 }
 
@@ -63,7 +63,7 @@ NTSTATUS name_publish(const struct port_name *name, uint32_t number)
     NTSTATUS status = STATUS_SUCCESS;
 
     while (number-- && !status)
-        status = NtSetIoCompletion(name->placeholder, 0, 0, STATUS_SUCCESS, 0);
+        status = host_NtSetIoCompletion(name->placeholder, 0, 0, STATUS_SUCCESS, 0);
     return status;
 }
 
@@ -71,7 +71,7 @@ NTSTATUS name_of_handle(struct thread *thread, HANDLE handle, struct port_name *
 {
     LONG depth = 0;
     ULONG size;
-    NTSTATUS status = NtQueryIoCompletion(handle, 0, &depth, sizeof(depth), &size);
+    NTSTATUS status = host_NtQueryIoCompletion(handle, 0, &depth, sizeof(depth), &size);
 
     *number = (uint32_t)depth;
     return status ? status : query_name(thread, handle, name);
@@ -85,7 +85,7 @@ NTSTATUS name_find(struct thread *thread, const struct captured_attributes *attr
     size_t scratch = thread->scratch_used;
     unsigned int tries;
     HANDLE handle;
-    NTSTATUS status = NtOpenIoCompletion(&handle, IO_COMPLETION_ALL_ACCESS, &oa);
+    NTSTATUS status = host_NtOpenIoCompletion(&handle, IO_COMPLETION_ALL_ACCESS, &oa);
 
     if (status)
         return status;
@@ -94,6 +94,6 @@ NTSTATUS name_find(struct thread *thread, const struct captured_attributes *attr
         thread->scratch_used = scratch;
         nanosleep(&pause, NULL);
     }
-    NtClose(handle);
+    host_NtClose(handle);
     return status;
 }

@@ -36,7 +36,7 @@ static void tell_process(HANDLE process)
     sigset_t saved;
     ULONG size;
 
-    if (NtQueryInformationProcess(process, ProcessBasicInformation, &basic, sizeof(basic), &size))
+    if (host_NtQueryInformationProcess(process, ProcessBasicInformation, &basic, sizeof(basic), &size))
         return;
     request.process = (uint32_t)basic.id;
     process_lock(&saved);
@@ -56,7 +56,7 @@ NTSTATUS call_NtDuplicateObject(void *args)
         status = handle_duplicate(params->source, params->target_process, params->target ? &target : NULL,
                                   params->access, params->attributes, params->options);
     else
-        status = NtDuplicateObject(params->source_process, params->source, params->target_process,
+        status = host_NtDuplicateObject(params->source_process, params->source, params->target_process,
                                    params->target ? &target : NULL, params->access, params->attributes,
                                    params->options);
     if (params->source_process != CURRENT_PROCESS && params->options & DUPLICATE_CLOSE_SOURCE)
@@ -174,7 +174,7 @@ NTSTATUS call_NtQueryObject(void *args)
     thread_scratch_begin(thread);
     if (!(port = handle_known_port(thread, params->handle)))
     {
-        status = NtQueryObject(params->handle, (int)params->information_class, params->information, params->length,
+        status = host_NtQueryObject(params->handle, (int)params->information_class, params->information, params->length,
                                params->return_length);
         if (status || !may_be_port(params) || !(port = handle_if_port(thread, params->handle)))
             return status;
@@ -202,7 +202,7 @@ static NTSTATUS check_access(HANDLE handle, ACCESS_MASK needed)
 {
     OBJECT_BASIC_INFORMATION basic;
     ULONG size;
-    NTSTATUS status = NtQueryObject(handle, ObjectBasicInformation, &basic, sizeof(basic), &size);
+    NTSTATUS status = host_NtQueryObject(handle, ObjectBasicInformation, &basic, sizeof(basic), &size);
 
     return status ? status : (basic.GrantedAccess & needed) == needed ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
 }
@@ -260,7 +260,7 @@ NTSTATUS call_NtQuerySecurityObject(void *args)
         return STATUS_NO_MEMORY;
     thread_scratch_begin(thread);
     if (!(port = handle_if_port(thread, params->handle)))
-        return NtQuerySecurityObject(params->handle, params->information, params->descriptor, params->length,
+        return host_NtQuerySecurityObject(params->handle, params->information, params->descriptor, params->length,
                                      params->return_length);
     probe_write(params->return_length, sizeof(*params->return_length));
     probe_write(params->descriptor, params->length);
@@ -297,7 +297,7 @@ NTSTATUS call_NtSetSecurityObject(void *args)
         return STATUS_NO_MEMORY;
     thread_scratch_begin(thread);
     if (!(port = handle_if_port(thread, params->handle)))
-        return NtSetSecurityObject(params->handle, params->information, params->descriptor);
+        return host_NtSetSecurityObject(params->handle, params->information, params->descriptor);
     status = params->descriptor ? capture_security(thread, params->descriptor, &descriptor) : STATUS_ACCESS_VIOLATION;
     if (!status)
         status = set_security(port, params, &descriptor);

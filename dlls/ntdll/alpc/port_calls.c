@@ -87,7 +87,7 @@ NTSTATUS call_NtAlpcCreatePort(void *args)
     if (!status)
         status = create_port(&creation, &handle);
     if (creation.name.placeholder)
-        NtClose(creation.name.placeholder);
+        host_NtClose(creation.name.placeholder);
     process_unlock(&saved);
     if (!status)
         *params->port_handle = handle;

@@ -64,7 +64,7 @@ static NTSTATUS query(HANDLE token, int information_class, void **data)
 
         if (!buffer)
             return STATUS_NO_MEMORY;
-        status = NtQueryInformationToken(token, information_class, buffer, size, &size);
+        status = host_NtQueryInformationToken(token, information_class, buffer, size, &size);
         if (!status)
         {
             *data = buffer;
@@ -137,7 +137,7 @@ static NTSTATUS take(struct snapshot *snapshot, HANDLE token, const struct token
     NTSTATUS status;
 
     token_build_begin(&builder, snapshot->data, sizeof(snapshot->data));
-    NtQueryInformationToken(token, TokenSessionId, &session, sizeof(session), &size);
+    host_NtQueryInformationToken(token, TokenSessionId, &session, sizeof(session), &size);
     builder.wire->session_id = session;
     builder.wire->token_id = statistics->token_id;
     builder.wire->modified_id = statistics->modified_id;
@@ -162,7 +162,7 @@ NTSTATUS token_snapshot(HANDLE token, struct control_data *result)
     struct snapshot **snapshot = token == CURRENT_PROCESS_TOKEN ? &process_snapshot : &thread_snapshot;
     struct token_statistics statistics;
     ULONG size;
-    NTSTATUS status = NtQueryInformationToken(token, TokenStatistics, &statistics, sizeof(statistics), &size);
+    NTSTATUS status = host_NtQueryInformationToken(token, TokenStatistics, &statistics, sizeof(statistics), &size);
 
     if (status)
         return status;

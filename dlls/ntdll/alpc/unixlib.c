@@ -17,7 +17,10 @@
 static NTSTATUS call_attach(void *args)
 {
     struct attach_params *params = args;
-    NTSTATUS status = process_attach(params->process_id, params->session_id, params->program, params->program_size);
+    NTSTATUS status;
+
+    host_init();
+    status = process_attach(params->process_id, params->session_id, params->program, params->program_size);
 
     if (status)
         return status;

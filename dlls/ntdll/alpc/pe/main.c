@@ -80,14 +80,14 @@ void tell_missing(const char *name)
         print(__WINE_DBCL_FIXME, name, "not there yet\n");
 }
 
-static void trace(const char *name, NTSTATUS status)
+static void print_status(enum __wine_debug_class debug_class, const char *name, NTSTATUS status)
 {
     char text[] = "-> 00000000\n";
     int i;
 
     for (i = 0; i < 8; i++)
         text[3 + i] = "0123456789abcdef"[(ULONG)status >> (28 - 4 * i) & 15];
-    print(__WINE_DBCL_TRACE, name, text);
+    print(debug_class, name, text);
 }
 
 /* ---------------------------------------------------------------------------------------------- the native half */
@@ -113,8 +113,7 @@ struct teb
     PEB *Peb;
 };
 
-/* forwarded calls may come before the loader has called the entry point */
-static NTSTATUS attach(void)
+static NTSTATUS load_native_half(UINT64 *handle)
 {
     const struct teb *teb = (const void *)NtCurrentTeb();
     const PEB *peb = teb->Peb;
@@ -123,19 +122,34 @@ static NTSTATUS attach(void)
                                     .session_id = peb->SessionId,
                                     .program = program->Buffer,
                                     .program_size = program->Length };
-    UINT64 handle;
-    NTSTATUS status;
+    NTSTATUS status = NtQueryVirtualMemory(CURRENT_PROCESS, &__ImageBase, MEMORY_WINE_UNIX_FUNCS, handle,
+                                           sizeof(*handle), NULL);
 
-    if (unix_handle)
-        return STATUS_SUCCESS;
-    if (NtQueryVirtualMemory(CURRENT_PROCESS, &__ImageBase, MEMORY_WINE_UNIX_FUNCS, &handle, sizeof(handle), NULL))
-        return STATUS_DLL_NOT_FOUND;
-    if ((status = __wine_unix_call_dispatcher(handle, unix_attach, &params)))
+    if (status || (status = __wine_unix_call_dispatcher(*handle, unix_attach, &params)))
         return status;
     port_handles_count = params.port_handles_count;
     port_handles = params.port_handles;
-    unix_handle = handle;
     return STATUS_SUCCESS;
+}
+
+/* forwarded calls may come before the loader has called the entry point */
+static NTSTATUS attach(void)
+{
+    static BOOL failed;
+    UINT64 handle;
+    NTSTATUS status;
+
+    if (unix_handle || failed)
+        return unix_handle ? STATUS_SUCCESS : STATUS_DLL_NOT_FOUND;
+    if (!(status = load_native_half(&handle)))
+    {
+        unix_handle = handle;
+        return STATUS_SUCCESS;
+    }
+    failed = TRUE;
+    if (wanted(__WINE_DBCL_ERR))
+        print_status(__WINE_DBCL_ERR, "ntalpc.so cannot be used, there will be no ports", status);
+    return status;
 }
 
 BOOL native_half_present(void)
@@ -155,7 +169,7 @@ NTSTATUS system_call(enum unix_call code, void *params, const char *name)
     NTSTATUS status = unix_call(code, params);
 
     if (wanted(__WINE_DBCL_TRACE))
-        trace(name, status);
+        print_status(__WINE_DBCL_TRACE, name, status);
     return status;
 }
 
