@@ -71,8 +71,9 @@ static uint64_t find_tail(const struct queue *queue, uint64_t head)
 static void advance_tail(struct queue *queue, uint64_t tail)
 {
     uint64_t hint = atomic_load_explicit(&queue->post->tail, memory_order_relaxed);
+    unsigned int tries = 100;
 
-    while (hint - tail > UINT64_C(1) << queue->bits &&
+    while (hint - tail > UINT64_C(1) << queue->bits && tries-- &&
            !atomic_compare_exchange_weak_explicit(&queue->post->tail, &hint, tail, memory_order_release,
                                                   memory_order_relaxed))
         ;
@@ -84,41 +85,45 @@ bool queue_put(struct queue *queue, struct queue_entry entry)
                      (uint64_t)entry.gen << GEN_SHIFT;
     uint64_t size = UINT64_C(1) << queue->bits;
     uint64_t head = atomic_load_explicit(&queue->seen_head, memory_order_relaxed);
-    uint64_t tail = atomic_load_explicit(&queue->post->tail, memory_order_relaxed);
+    uint64_t tail = atomic_load_explicit(&queue->post->tail, memory_order_relaxed), steps;
 
     if (tail - head >= size || (tail != head && !posted(queue, tail - 1)))
     {
         head = update_head(queue);
         tail = find_tail(queue, head);
     }
-    for (;;)
+    /* what is not damaged takes one walk at most */
+    for (steps = 4 * size + 1000; steps; steps--)
     {
-        uint64_t tag = tag_of(queue, tail);
-        uint64_t old = atomic_load_explicit(slot_of(queue, tail), memory_order_acquire);
+        uint64_t tag, old;
 
+        if (tail - head >= size)
+        {
+            head = update_head(queue);
+            if (tail - head == size)
+                return false;
+            if (tail - head > size) /* it was overtaken */
+                tail = find_tail(queue, head);
+            continue;
+        }
+        tag = tag_of(queue, tail);
+        old = atomic_load_explicit(slot_of(queue, tail), memory_order_acquire);
         if (old >> TAG_SHIFT == tag)
         {
             tail++;
             continue;
         }
         /* anything but an entry of the round before, long taken, means that this thread was overtaken or was lied to */
-        if (tail - head >= size || old >> TAG_SHIFT != tag_before(tag))
-        {
-            head = update_head(queue);
-            if (tail - head == size)
-                return false;
-            if (tail - head > size)
-            {
-                tail = find_tail(queue, head);
-                continue;
-            }
-        }
+        if (old >> TAG_SHIFT != tag_before(tag) && tail - (head = update_head(queue)) >= size)
+            continue;
         if (atomic_compare_exchange_strong_explicit(slot_of(queue, tail), &old, value | tag << TAG_SHIFT,
                                                     memory_order_seq_cst, memory_order_relaxed))
-            break;
+        {
+            advance_tail(queue, tail + 1);
+            return true;
+        }
     }
-    advance_tail(queue, tail + 1);
-    return true;
+    return false;
 }
 
 void queue_wake(struct queue *queue)
@@ -153,16 +158,19 @@ bool queue_mend(struct queue *queue)
 {
     uint64_t head = atomic_load_explicit(&queue->desk->head, memory_order_acquire);
     uint64_t tail = atomic_load_explicit(&queue->post->tail, memory_order_acquire);
-    uint64_t position;
+    uint64_t size = UINT64_C(1) << queue->bits, position = head;
 
-    if (tail - head - 1 >= UINT64_C(1) << queue->bits)
+    if (tail == head)
         return false;
-    for (position = head; position != tail && !posted(queue, position); position++)
-        ;
-    if (position == head || position == tail)
-        return false;
-    return atomic_compare_exchange_strong_explicit(&queue->desk->head, &head, position, memory_order_acq_rel,
-                                                   memory_order_relaxed);
+    while (position - head < size && !posted(queue, position))
+        position++;
+    if (position - head == size) /* nothing is there: only the tail is wrong */
+        atomic_compare_exchange_strong_explicit(&queue->post->tail, &tail, head, memory_order_release,
+                                                memory_order_relaxed);
+    else if (position != head)
+        return atomic_compare_exchange_strong_explicit(&queue->desk->head, &head, position, memory_order_acq_rel,
+                                                       memory_order_relaxed);
+    return false;
 }
 
 static _Atomic uint64_t *register_sleeper(struct queue_desk *desk, uint64_t sleeper)

@@ -40,8 +40,8 @@ void queue_init(struct queue *queue, struct queue_post *post, struct queue_desk 
                 unsigned int bits);
 
 /*
- * Posts an entry behind all that have been posted.  Returns false when the queue is full.  It is a full memory barrier.
- * Who has posted must ring.
+ * Posts an entry behind all that have been posted.  Returns false when the queue is full, or somebody keeps
+ * damaging it.  It is a full memory barrier.  Who has posted must ring.
  */
 bool queue_put(struct queue *queue, struct queue_entry entry);
 
@@ -65,8 +65,8 @@ bool queue_peek(const struct queue *queue, uint64_t *position, struct queue_entr
 void queue_take(struct queue *queue, uint64_t position);
 
 /*
- * Steps over positions that were skipped when posting, which only a damaged tail can bring about.  To be called before
- * sleeping; returns true if it changed anything.
+ * Steps over positions that hold no entry though later ones do, which only a damaged queue has.  To be called before
+ * sleeping; returns true if it did so: entries may be lost.
  */
 bool queue_mend(struct queue *queue);
 
