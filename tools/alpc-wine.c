@@ -58,21 +58,27 @@ static char *own_folder(void)
     return path_folder(path);
 }
 
-/* What was built beside this program comes before what is installed. */
-static char *find_own(const char *name, const char *installed)
+/* The folder of a file of ours: beside this program, below its prefix if that was chosen or moved after configure, or
+ * where configure said; the caller frees it. */
+static char *find_own(const char *name, const char *relative, const char *installed)
 {
-    char *folder = own_folder(), *path;
-    bool there;
+    char *own = own_folder(), *folders[] = { own, own ? format("%s/%s", own, relative) : NULL, format("%s", installed) };
+    size_t count = sizeof(folders) / sizeof(folders[0]), found = count - 1, i;
 
-    if (!folder)
-        return format("%s", installed);
-    path = format("%s/%s", folder, name);
-    there = path_is_file(path);
-    free(path);
-    if (there)
-        return folder;
-    free(folder);
-    return format("%s", installed);
+    for (i = count; i--;)
+    {
+        char *path = folders[i] ? format("%s/%s", folders[i], name) : NULL;
+
+        if (path && path_is_file(path))
+            found = i;
+        free(path);
+    }
+    for (i = 0; i < count; i++)
+    {
+        if (i != found)
+            free(folders[i]);
+    }
+    return folders[found];
 }
 
 static char *cache_folder(const struct settings *settings, struct error *error)
@@ -128,7 +134,7 @@ static bool open_overlay(struct overlay *overlay, const struct settings *setting
 {
     struct overlay_request request = { .refresh = settings->refresh };
     const char *wine = settings->wine ? settings->wine : getenv("NTALPC_WINE");
-    char *library = find_own(REPLACE_MODULE, PKGLIBDIR);
+    char *library = find_own(REPLACE_MODULE, "../lib/ntalpc", PKGLIBDIR);
     char *cache = cache_folder(settings, error);
     struct host host;
     bool done = false;
@@ -149,7 +155,7 @@ static bool open_overlay(struct overlay *overlay, const struct settings *setting
 /* Becomes the program; returns only on failure. */
 static void run(const struct overlay *overlay, char *arguments[], struct error *error)
 {
-    char *folder = find_own("alpcserver", BINDIR), *server = format("%s/alpcserver", folder);
+    char *folder = find_own("alpcserver", "../bin", BINDIR), *server = format("%s/alpcserver", folder);
 
     free(folder);
     /* child processes come from the same loader; Wine finds wineserver beside it */
