@@ -191,14 +191,25 @@ static void hold(HANDLE port)
     getchar();
 }
 
+static const char usage[] = "usage: demo server | request TEXT | datagrams COUNT | async COUNT | refused | hold | quit\n";
+
 int main(int argc, char **argv)
 {
+    static const char *const roles[] = { "server", "request", "datagrams", "async", "refused", "hold", "quit" };
     const char *role = argc > 1 ? argv[1] : "";
     struct message message;
     UNICODE_STRING name;
     NTSTATUS status;
     HANDLE port;
+    size_t i;
 
+    for (i = 0; i < sizeof(roles) / sizeof(roles[0]) && strcmp(role, roles[i]); i++)
+        ;
+    if (i == sizeof(roles) / sizeof(roles[0]))
+    {
+        fputs(usage, stderr);
+        return 1;
+    }
     RtlInitUnicodeString(&name, L"\\RPC Control\\demo");
     setvbuf(stdout, NULL, _IONBF, 0);
     if (!strcmp(role, "server"))
@@ -207,11 +218,17 @@ int main(int argc, char **argv)
         return 0;
     }
     status = connect_to(&name, !strcmp(role, "refused") ? "refuse me" : "hello", &port, &message);
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND)
+    {
+        printf("there is no server: start one with demo.exe server\n");
+        return 1;
+    }
     if (!strcmp(role, "refused"))
     {
-        printf("asked for a connection: status %08lx (STATUS_PORT_CONNECTION_REFUSED), the server says \"%s\"\n",
-               (unsigned long)status, message.text);
-        return status != STATUS_PORT_CONNECTION_REFUSED;
+        if (status != STATUS_PORT_CONNECTION_REFUSED)
+            check("NtAlpcConnectPort, which is to be refused,", status ? status : STATUS_UNSUCCESSFUL);
+        printf("asked for a connection: STATUS_PORT_CONNECTION_REFUSED, the server says \"%s\"\n", message.text);
+        return 0;
     }
     check("NtAlpcConnectPort", status);
     printf("connected to process %lu, which says \"%s\"\n", (unsigned long)(ULONG_PTR)message.header.ClientId.UniqueProcess,

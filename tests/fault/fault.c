@@ -34,11 +34,19 @@ static char directory[4096]; /* of the programs */
 static char logs[] = "/tmp/ntalpc-fault-XXXXXX";
 static char name[32];        /* of the port */
 static unsigned int seed = 1;
+#define MOST_PEERS 16
+static pid_t running[MOST_PEERS]; /* 0 = none */
 
 static void __attribute__((format(printf, 1, 2), noreturn)) fail(const char *format, ...)
 {
+    unsigned int i;
     va_list args;
 
+    for (i = 0; i < MOST_PEERS; i++)
+    {
+        if (running[i])
+            kill(running[i], SIGKILL);
+    }
     va_start(args, format);
     vprintf(format, args);
     va_end(args);
@@ -73,6 +81,7 @@ static struct peer start(const char *role, const char *argument)
     static unsigned int number;
     char launcher[sizeof(directory) + 16], program[sizeof(directory) + 16];
     struct peer peer;
+    unsigned int i;
     int in[2];
 
     snprintf(launcher, sizeof(launcher), "%s/alpc-wine", directory);
@@ -92,12 +101,27 @@ static struct peer start(const char *role, const char *argument)
         _exit(127);
     }
     close(in[0]);
+    for (i = 0; running[i]; i++)
+        ;
+    running[i] = peer.pid;
     return peer;
+}
+
+static void forget(const struct peer *peer)
+{
+    unsigned int i;
+
+    for (i = 0; i < MOST_PEERS; i++)
+    {
+        if (running[i] == peer->pid)
+            running[i] = 0;
+    }
 }
 
 static void reap(struct peer *peer)
 {
     waitpid(peer->pid, NULL, 0);
+    forget(peer);
     close(peer->in);
 }
 
@@ -125,12 +149,13 @@ static void print_log(const struct peer *peer)
         close(fd);
 }
 
-/* waits for a peer to end by itself, at most a minute, and sees whether all was right */
+/* tells a peer to end, waits for that, at most a minute, and sees whether all was right */
 static void finish(struct peer *peer, const char *who)
 {
     unsigned int i;
     int status;
 
+    close(peer->in);
     for (i = 0; i < 6000; i++)
     {
         if (waitpid(peer->pid, &status, WNOHANG) == peer->pid)
@@ -140,10 +165,9 @@ static void finish(struct peer *peer, const char *who)
     print_log(peer);
     if (i == 6000)
     {
-        kill(peer->pid, SIGKILL);
         fail("%s hangs", who);
     }
-    close(peer->in);
+    forget(peer);
     if (!WIFEXITED(status) || WEXITSTATUS(status) || !log_has(peer, "ok: "))
         fail("%s failed", who);
     unlink(peer->log);
@@ -183,12 +207,9 @@ static void wait_for(const struct peer *peer, const char *text)
 
 static void test_clients(unsigned int count)
 {
-    struct peer server = start("server", NULL), witness, victims[2];
-    unsigned int i, seconds = 5 + count / 8;
-    char argument[16];
+    struct peer server = start("server", NULL), witness = start("client", NULL), victims[2];
+    unsigned int i;
 
-    snprintf(argument, sizeof(argument), "%u", seconds);
-    witness = start("client", argument);
     for (i = 0; i < 2; i++)
         victims[i] = start("client", NULL);
     for (i = 0; i < count; i++)
@@ -209,12 +230,10 @@ static void test_clients(unsigned int count)
 static void test_servers(unsigned int count)
 {
     struct peer server = start("server", NULL), clients[2];
-    char argument[16];
     unsigned int i;
 
-    snprintf(argument, sizeof(argument), "%u", 5 + count / 5);
     for (i = 0; i < 2; i++)
-        clients[i] = start("client", argument);
+        clients[i] = start("client", NULL);
     for (i = 0; i < count; i++)
     {
         pause_us(60000 + random_below(100000));
@@ -282,11 +301,9 @@ static void test_hostile(unsigned int seconds)
     struct peer server = start("tolerant", NULL), witnesses[2], hostile;
     time_t end = time(NULL) + seconds;
     unsigned int i, rounds = 0, written = 0;
-    char argument[16];
 
-    snprintf(argument, sizeof(argument), "%u", seconds + 3);
     for (i = 0; i < 2; i++)
-        witnesses[i] = start("client", argument);
+        witnesses[i] = start("client", NULL);
     while (time(NULL) < end)
     {
         hostile = start("client", NULL);

@@ -43,7 +43,8 @@ static LONG mistakes;
 static void mistake(const char *what, ULONG a, ULONG b)
 {
     printf("MISTAKE: %s (%08lx, %08lx)\n", what, (unsigned long)a, (unsigned long)b);
-    InterlockedIncrement(&mistakes);
+    if (InterlockedIncrement(&mistakes) == 20)
+        ExitProcess(1);
 }
 
 static ULONG next_random(ULONG *state)
@@ -319,21 +320,33 @@ static NTSTATUS one_message(struct client *client)
     return STATUS_SUCCESS;
 }
 
-static void run_client(UNICODE_STRING *name, ULONG seconds)
+static volatile LONG ended; /* its input */
+
+static DWORD WINAPI wait_for_end(void *arg)
 {
-    ULONG begun = GetTickCount(), connections = 0;
+    (void)arg;
+    while (getchar() != EOF)
+        ;
+    ended = TRUE;
+    return 0;
+}
+
+static void run_client(UNICODE_STRING *name)
+{
+    HANDLE thread = CreateThread(NULL, 0, wait_for_end, NULL, 0, NULL);
+    ULONG connections = 0;
     struct client client;
     LONG messages = 0;
     HANDLE port;
 
-    while ((!seconds || GetTickCount() - begun < seconds * 1000) && (port = connect_to(name, 60)))
+    while (!ended && (port = connect_to(name, 60)))
     {
         NTSTATUS status = STATUS_SUCCESS;
 
         if (!init_client(&client, port, GetCurrentProcessId() * 77 + connections))
             break;
         connections++;
-        while (!status && (!seconds || GetTickCount() - begun < seconds * 1000))
+        while (!status && !ended)
             status = one_message(&client);
         if (status && !is_end(status))
             mistake("exchange", status, connections);
@@ -341,6 +354,9 @@ static void run_client(UNICODE_STRING *name, ULONG seconds)
         free_client(&client);
         NtClose(port);
     }
+    if (!ended)
+        mistake("no server comes", 0, connections);
+    CloseHandle(thread);
     printf("%lu connections, %ld messages\n", (unsigned long)connections, messages);
 }
 
@@ -495,7 +511,7 @@ int main(int argc, char **argv)
     if (tolerant || !strcmp(role, "server"))
         run_server(&name);
     else if (!strcmp(role, "client"))
-        run_client(&name, number);
+        run_client(&name);
     else if (!strcmp(role, "exchange"))
         run_exchange(&name, number);
     else if (!strcmp(role, "threads"))
