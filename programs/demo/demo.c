@@ -9,7 +9,7 @@
  *   demo datagrams COUNT   datagrams, then asks how many have come
  *   demo async COUNT       asynchronous requests, then collects the answers
  *   demo refused           a connection that the server refuses
- *   demo hold              connects, leaves a request unanswered and a datagram queued, waits for a key on stdin
+ *   demo hold              connects, leaves a request unanswered, waits for a key on stdin
  *   demo quit
  */
 
@@ -43,13 +43,20 @@ static void check(const char *what, NTSTATUS status)
     exit(1);
 }
 
-static NTSTATUS exchange(HANDLE port, ULONG flags, struct message *send, struct message *receive, DWORD milliseconds)
+/* with the attributes of what is received, which may be NULL */
+static NTSTATUS exchange_ex(HANDLE port, ULONG flags, struct message *send, struct message *receive,
+                            ALPC_MESSAGE_ATTRIBUTES *attributes, DWORD milliseconds)
 {
     LARGE_INTEGER timeout = { .QuadPart = -10000 * (LONGLONG)milliseconds };
     SIZE_T size = sizeof(*receive);
 
     return NtAlpcSendWaitReceivePort(port, flags, send ? &send->header : NULL, NULL, receive ? &receive->header : NULL,
-                                     receive ? &size : NULL, NULL, receive ? &timeout : NULL);
+                                     receive ? &size : NULL, attributes, receive ? &timeout : NULL);
+}
+
+static NTSTATUS exchange(HANDLE port, ULONG flags, struct message *send, struct message *receive, DWORD milliseconds)
+{
+    return exchange_ex(port, flags, send, receive, NULL, milliseconds);
 }
 
 /* ---------------------------------------------------------------------------------------------- server */
@@ -74,19 +81,50 @@ static BOOL answer(struct message *message)
     return TRUE;
 }
 
+/* the context of the connection, which comes with each of its messages, is where its handle is */
+static void accept_client(HANDLE port, struct message *message)
+{
+    BOOL accept = message->header.u1.s1.DataLength == 0 || strcmp(message->text, "refuse me");
+    HANDLE *client = malloc(sizeof(*client)), ignored;
+
+    set_text(message, accept ? "welcome" : "go away");
+    check("NtAlpcAcceptConnectPort", NtAlpcAcceptConnectPort(accept && client ? client : &ignored, port, 0, NULL, NULL,
+                                                             client, &message->header, NULL, accept && client));
+    if (!accept)
+        free(client);
+}
+
+static void close_client(ALPC_MESSAGE_ATTRIBUTES *attributes)
+{
+    const ALPC_CONTEXT_ATTR *context = AlpcGetMessageAttribute(attributes, ALPC_MESSAGE_CONTEXT_ATTRIBUTE);
+    HANDLE *client = context->PortContext;
+
+    NtClose(*client);
+    free(client);
+}
+
 static void serve(const UNICODE_STRING *name)
 {
-    OBJECT_ATTRIBUTES attributes;
+    OBJECT_ATTRIBUTES object;
+    struct
+    {
+        ALPC_MESSAGE_ATTRIBUTES header;
+        ALPC_CONTEXT_ATTR context;
+    } attributes;
     struct message message, *reply = NULL;
-    HANDLE port, client;
     BOOL quit = FALSE;
+    SIZE_T size;
+    HANDLE port;
 
-    InitializeObjectAttributes(&attributes, (UNICODE_STRING *)name, OBJ_CASE_INSENSITIVE, NULL, NULL);
-    check("NtAlpcCreatePort", NtAlpcCreatePort(&port, &attributes, NULL));
+    InitializeObjectAttributes(&object, (UNICODE_STRING *)name, OBJ_CASE_INSENSITIVE, NULL, NULL);
+    check("NtAlpcCreatePort", NtAlpcCreatePort(&port, &object, NULL));
+    check(
+        "AlpcInitializeMessageAttribute",
+        AlpcInitializeMessageAttribute(ALPC_MESSAGE_CONTEXT_ATTRIBUTE, &attributes.header, sizeof(attributes), &size));
     while (!quit)
     {
         /* sends the last answer and waits for the next message in one call */
-        NTSTATUS status = exchange(port, ALPC_MSGFLG_RELEASE_MESSAGE, reply, &message, 60000);
+        NTSTATUS status = exchange_ex(port, ALPC_MSGFLG_RELEASE_MESSAGE, reply, &message, &attributes.header, 60000);
 
         if (status)
             break;
@@ -94,14 +132,11 @@ static void serve(const UNICODE_STRING *name)
         switch (message.header.u2.s2.Type & 0xff)
         {
         case LPC_CONNECTION_REQUEST:
-        {
-            BOOL accept = message.header.u1.s1.DataLength == 0 || strcmp(message.text, "refuse me");
-
-            set_text(&message, accept ? "welcome" : "go away");
-            check("NtAlpcAcceptConnectPort",
-                  NtAlpcAcceptConnectPort(&client, port, 0, NULL, NULL, NULL, &message.header, NULL, (BOOLEAN)accept));
+            accept_client(port, &message);
             break;
-        }
+        case LPC_PORT_CLOSED:
+            close_client(&attributes.header);
+            break;
         case LPC_REQUEST:
             quit = !strcmp(message.text, "quit");
             if (answer(&message))
@@ -191,7 +226,8 @@ static void hold(HANDLE port)
     getchar();
 }
 
-static const char usage[] = "usage: demo server | request TEXT | datagrams COUNT | async COUNT | refused | hold | quit\n";
+static const char usage[] =
+    "usage: demo server | request TEXT | datagrams COUNT | async COUNT | refused | hold | quit\n";
 
 int main(int argc, char **argv)
 {
@@ -231,8 +267,8 @@ int main(int argc, char **argv)
         return 0;
     }
     check("NtAlpcConnectPort", status);
-    printf("connected to process %lu, which says \"%s\"\n", (unsigned long)(ULONG_PTR)message.header.ClientId.UniqueProcess,
-           message.text);
+    printf("connected to process %lu, which says \"%s\"\n",
+           (unsigned long)(ULONG_PTR)message.header.ClientId.UniqueProcess, message.text);
     if (!strcmp(role, "request"))
     {
         request(port, argc > 2 ? argv[2] : "hello", &message);
