@@ -129,20 +129,27 @@ enum /* information classes */
 };
 
 /*
- * Wine 8.0 compiled these functions in the calling convention of Windows, Wine 10.0 in that of Unix.  Which it is, is found
- * out once (host_init, before any other call); the symbols themselves are declared without one.
+ * Wine 8.0 compiled these functions in the calling convention of Windows, Wine 10.0 in that of Unix.  Which it is, is
+ * found out once (host_init, before any other call); the symbols themselves are declared without one.
  */
 extern int host_is_unix_abi;
 void host_init(void);
 
 #ifdef __x86_64__
-#define HOST_CALL(name, parameters, arguments)                                                          \
-    extern const char host_symbol_##name[] __asm__(#name);                                              \
-    static inline NTSTATUS host_##name parameters                                                       \
-    {                                                                                                   \
-        if (host_is_unix_abi)                                                                           \
-            return ((NTSTATUS(*) parameters)host_symbol_##name)arguments;                                             \
-        return ((NTSTATUS(__attribute__((ms_abi)) *) parameters)host_symbol_##name)arguments;                         \
+/* the empty instructions keep gcc from taking both calls for the same and making only one of them */
+#define HOST_CALL(name, parameters, arguments)                                                                         \
+    extern const char host_symbol_##name[] __asm__(#name);                                                             \
+    static inline NTSTATUS host_##name parameters                                                                      \
+    {                                                                                                                  \
+        const void *function = host_symbol_##name;                                                                     \
+                                                                                                                       \
+        if (host_is_unix_abi)                                                                                          \
+        {                                                                                                              \
+            __asm__("# unix" : "+r"(function));                                                                        \
+            return ((NTSTATUS(*) parameters)function)arguments;                                                        \
+        }                                                                                                              \
+        __asm__("# windows" : "+r"(function));                                                                         \
+        return ((NTSTATUS(__attribute__((ms_abi)) *) parameters)function)arguments;                                    \
     }
 #endif
 
@@ -164,8 +171,7 @@ HOST_CALL(NtOpenIoCompletion, (HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRI
 HOST_CALL(NtQueryInformationFile,
           (HANDLE handle, IO_STATUS_BLOCK *io, void *information, ULONG size, int information_class),
           (handle, io, information, size, information_class))
-HOST_CALL(NtQueryInformationProcess,
-          (HANDLE handle, int information_class, void *information, ULONG size, ULONG *used),
+HOST_CALL(NtQueryInformationProcess, (HANDLE handle, int information_class, void *information, ULONG size, ULONG *used),
           (handle, information_class, information, size, used))
 HOST_CALL(NtQueryInformationToken, (HANDLE handle, int information_class, void *information, ULONG size, ULONG *used),
           (handle, information_class, information, size, used))
