@@ -32,6 +32,7 @@ NTSTATUS call_NtQuerySecurityObject(void *args);
 NTSTATUS call_NtSetSecurityObject(void *args);
 NTSTATUS call_NtQueryDirectoryObject(void *args);
 NTSTATUS call_check_name(void *args);
+NTSTATUS call_NtCreateIoCompletion(void *args);
 NTSTATUS call_thread_terminated(void *args);
 
 #endif

@@ -42,6 +42,8 @@ NTSTATUS capture_attributes(struct thread *thread, const OBJECT_ATTRIBUTES *attr
     given = *attributes;
     if (given.Length != sizeof(given))
         return STATUS_INVALID_PARAMETER;
+    if (given.RootDirectory && !given.ObjectName)
+        return STATUS_OBJECT_NAME_INVALID;
     captured->root = given.RootDirectory;
     captured->attributes = given.Attributes;
     if (given.ObjectName && (status = capture_name(thread, given.ObjectName, &captured->name)))

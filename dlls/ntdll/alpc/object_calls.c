@@ -316,6 +316,22 @@ static bool is_port(const struct port_name *name, uint32_t number)
     return number && !process_call(REQUEST_find_port, &request, &data, &reply, NULL, NULL);
 }
 
+/* the program may have opened it without the right to be told about it */
+static NTSTATUS name_of_any_handle(struct thread *thread, HANDLE handle, struct port_name *name, uint32_t *number)
+{
+    HANDLE copy;
+    NTSTATUS status = name_of_handle(thread, handle, name, number);
+
+    if (status != STATUS_ACCESS_DENIED)
+        return status;
+    if ((status = host_NtDuplicateObject(CURRENT_PROCESS, handle, CURRENT_PROCESS, &copy, IO_COMPLETION_ALL_ACCESS, 0,
+                                         0)))
+        return status;
+    status = name_of_handle(thread, copy, name, number);
+    host_NtClose(copy);
+    return status;
+}
+
 NTSTATUS call_check_name(void *args)
 {
     const struct check_name_params *params = args;
@@ -329,9 +345,46 @@ NTSTATUS call_check_name(void *args)
         return STATUS_NO_MEMORY;
     thread_scratch_begin(thread);
     process_lock(&saved);
-    found = !name_of_handle(thread, params->handle, &name, &number) && name.full.Length && is_port(&name, number);
+    found = !name_of_any_handle(thread, params->handle, &name, &number) && name.full.Length && is_port(&name, number);
     process_unlock(&saved);
     return found ? STATUS_OBJECT_TYPE_MISMATCH : STATUS_SUCCESS;
+}
+
+static NTSTATUS open_completion_port(HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes)
+{
+    struct check_name_params check;
+    NTSTATUS status = host_NtOpenIoCompletion(&check.handle, access, attributes);
+
+    if (status)
+        return status;
+    if ((status = call_check_name(&check)))
+        host_NtClose(check.handle);
+    else
+        *handle = check.handle;
+    return status ? status : STATUS_OBJECT_NAME_EXISTS;
+}
+
+/* OBJ_OPENIF in steps: Wine 8.0 does not return the handle of one that existed, and that one may be a port's */
+NTSTATUS call_NtCreateIoCompletion(void *args)
+{
+    const struct NtCreateIoCompletion_params *params = args;
+    OBJECT_ATTRIBUTES attributes = *params->attributes;
+    HANDLE handle = NULL;
+    NTSTATUS status;
+    int tries = 2; /* the name may become free in between */
+
+    if (!(attributes.Attributes & OBJ_OPENIF) || !attributes.ObjectName || !attributes.ObjectName->Length)
+        return host_NtCreateIoCompletion(params->handle, params->access, params->attributes, params->threads);
+    probe_write(params->handle, sizeof(*params->handle));
+    attributes.Attributes &= ~(ULONG)OBJ_OPENIF;
+    do
+    {
+        status = host_NtCreateIoCompletion(&handle, params->access, &attributes, params->threads);
+        if (status == STATUS_OBJECT_NAME_COLLISION)
+            status = open_completion_port(&handle, params->access, &attributes);
+    } while (status == STATUS_OBJECT_NAME_NOT_FOUND && --tries);
+    *params->handle = handle;
+    return status;
 }
 
 /* what NtQueryDirectoryObject returns for each object; a zero entry ends the list */

@@ -71,5 +71,6 @@ __attribute__((visibility("default"))) NTSTATUS (*const __wine_unix_call_funcs[u
     CALL(NtSetSecurityObject),
     CALL(NtQueryDirectoryObject),
     CALL(check_name),
+    CALL(NtCreateIoCompletion),
     CALL(thread_terminated),
 };

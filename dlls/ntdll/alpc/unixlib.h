@@ -29,6 +29,7 @@ enum unix_call
     unix_NtSetSecurityObject,
     unix_NtQueryDirectoryObject,
     unix_check_name,
+    unix_NtCreateIoCompletion,
     unix_thread_terminated,
     unix_call_count
 };
@@ -172,6 +173,14 @@ struct NtQueryDirectoryObject_params
 struct check_name_params
 {
     HANDLE handle;
+};
+
+struct NtCreateIoCompletion_params
+{
+    HANDLE *handle;
+    ACCESS_MASK access;
+    OBJECT_ATTRIBUTES *attributes; /* not NULL */
+    ULONG threads;
 };
 
 struct thread_terminated_params

@@ -93,33 +93,29 @@ NTSTATUS NTAPI NtQueryDirectoryObject(HANDLE Directory, PVOID Buffer, ULONG Leng
 }
 
 /* names of ports are held by completion ports, which programs must not see as such */
-static NTSTATUS check_completion_port(NTSTATUS status, HANDLE *handle, const OBJECT_ATTRIBUTES *attributes)
-{
-    struct check_name_params params;
-    NTSTATUS mismatch;
-
-    if (!NT_SUCCESS(status) || !attributes || !attributes->ObjectName || !attributes->ObjectName->Length)
-        return status;
-    params.handle = *handle;
-    if ((mismatch = unix_call(unix_check_name, &params)) != STATUS_OBJECT_TYPE_MISMATCH)
-        return status;
-    __wine_host_NtClose(*handle);
-    *handle = NULL;
-    return mismatch;
-}
-
 NTSTATUS NTAPI NtOpenIoCompletion(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes)
 {
-    return check_completion_port(__wine_host_NtOpenIoCompletion(Handle, Access, Attributes), Handle, Attributes);
+    NTSTATUS status = __wine_host_NtOpenIoCompletion(Handle, Access, Attributes);
+    struct check_name_params params;
+
+    if (!NT_SUCCESS(status))
+        return status;
+    params.handle = *Handle;
+    if (unix_call(unix_check_name, &params) != STATUS_OBJECT_TYPE_MISMATCH)
+        return status;
+    __wine_host_NtClose(*Handle);
+    *Handle = NULL;
+    return STATUS_OBJECT_TYPE_MISMATCH;
 }
 
 NTSTATUS NTAPI NtCreateIoCompletion(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes,
                                            ULONG Threads)
 {
-    NTSTATUS status = __wine_host_NtCreateIoCompletion(Handle, Access, Attributes, Threads);
+    struct NtCreateIoCompletion_params params = { Handle, Access, Attributes, Threads };
 
-    /* only one that existed before can be a port's */
-    return status == STATUS_OBJECT_NAME_EXISTS ? check_completion_port(status, Handle, Attributes) : status;
+    if (!Attributes || !native_half_present())
+        return __wine_host_NtCreateIoCompletion(Handle, Access, Attributes, Threads);
+    return unix_call(unix_NtCreateIoCompletion, &params);
 }
 
 /* ---------------------------------------------------------------------------------------------- threads */
