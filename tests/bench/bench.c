@@ -109,6 +109,16 @@ static struct pair native_pair(void (*serve)(void *arg), void (*call)(void *arg,
     return pair;
 }
 
+/* a client that needs no server */
+static struct pair native_single(void (*call)(void *arg, unsigned int, unsigned int), void *arg)
+{
+    struct pair pair;
+
+    pair.server = pair.client = new_child();
+    child_client(pair.client, call, arg);
+    return pair;
+}
+
 static struct child *wine_client(const char *server)
 {
     const char *const arguments[] = { options.program, "call", server, NULL };
@@ -140,7 +150,8 @@ static void place_pair(const struct pair *pair, enum placement placement)
 static void end_pair(const struct pair *pair)
 {
     child_end(pair->client);
-    child_end(pair->server);
+    if (pair->server != pair->client)
+        child_end(pair->server);
 }
 
 /* ---------------------------------------------------------------------------------------------- samples */
@@ -276,6 +287,8 @@ enum contestant
 {
     FLOOR,
     CHANNEL,
+    ALONE,
+    CALLS,
     ALPC,
     PIPE,
     EVENTS,
@@ -292,6 +305,8 @@ static const struct
 } contestants[CONTESTANTS] = {
     [FLOOR] = { "floor: shared memory, two native processes", "floor", true, true },
     [CHANNEL] = { "the channel, two native processes", "channel", false, true },
+    [ALONE] = { "the channel, both ends in one thread: the work without any travel", "channel", false, true },
+    [CALLS] = { "two ALPC calls under Wine that neither send nor receive", "alpc-nothing", false, false },
     [ALPC] = { "**ALPC, two programs under Wine**", "alpc", true, true },
     [PIPE] = { "Wine: message pipe", "pipe", true, true },
     [EVENTS] = { "Wine: two events, no data", "event", false, false },
@@ -358,6 +373,7 @@ static void measure_trips(const struct pair *wine)
     if (!options.quick)
     {
         pairs[CHANNEL] = native_pair(channel_bench_serve, channel_bench_call, channel_bench_new());
+        pairs[ALONE] = native_single(channel_bench_alone, channel_bench_new());
         pairs[SOCKET] = native_pair(socket_bench_serve, socket_bench_call, socket_bench_new());
     }
     for (round = 0; round < options.rounds; round++)

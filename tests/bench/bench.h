@@ -88,6 +88,8 @@ struct channel_bench;
 struct channel_bench *channel_bench_new(void);
 void channel_bench_serve(void *channel);
 void channel_bench_call(void *channel, unsigned int size, unsigned int count);
+/* the same work, all of it in one thread: nothing is awaited, nothing travels between processors */
+void channel_bench_alone(void *channel, unsigned int size, unsigned int count);
 
 struct socket_bench;
 struct socket_bench *socket_bench_new(void);

@@ -109,45 +109,87 @@ static void answer(struct thread *thread, struct port *port)
     thread_release(thread, USE_CONNECTION);
 }
 
+static struct port server_port(struct channel_bench *bench)
+{
+    return (struct port){ .kind = PORT_CONNECTION,
+                          .main = &bench->main,
+                          .queue = &bench->main.queue,
+                          .roster = bench->roster,
+                          .connections = bench->connections };
+}
+
+static void receive(struct thread *thread, struct port *port)
+{
+    struct message_in in = { .buffer = buffer.bytes, .capacity = sizeof(buffer) };
+
+    check(message_receive(thread, port, &in, &deadline_never), "receive");
+}
+
 void channel_bench_serve(void *arg)
 {
-    struct channel_bench *bench = arg;
-    struct port port = { .kind = PORT_CONNECTION,
-                         .main = &bench->main,
-                         .queue = &bench->main.queue,
-                         .roster = bench->roster,
-                         .connections = bench->connections };
+    struct port port = server_port(arg);
     bool pending = false;
 
     for (;;)
     {
-        struct message_in in = { .buffer = buffer.bytes, .capacity = sizeof(buffer) };
         struct thread *thread = this_thread();
 
         if (pending)
             answer(thread, &port);
-        check(message_receive(thread, &port, &in, &deadline_never), "receive");
+        receive(thread, &port);
         pending = true;
     }
 }
 
-void channel_bench_call(void *arg, unsigned int size, unsigned int count)
+static void set_size(unsigned int size)
 {
-    struct channel_bench *bench = arg;
-
     memset(&buffer.header, 0, sizeof(buffer.header));
     buffer.header.u1.Length = size | (uint32_t)(BENCH_HEADER + size) << 16;
+}
+
+static void request(struct thread *thread, struct channel_bench *bench, struct message_ref *ref)
+{
+    struct message_out out;
+
+    buffer.header.MessageId = buffer.header.CallbackId = 0;
+    out = captured();
+    out.sync = true;
+    check(message_send(thread, &bench->client, &out, ref), "send");
+}
+
+static void await(struct thread *thread, const struct message_ref *ref)
+{
+    struct message_in in = { .buffer = buffer.bytes, .capacity = sizeof(buffer) };
+
+    check(message_await(thread, ref, &in, &deadline_never), "await");
+}
+
+void channel_bench_call(void *arg, unsigned int size, unsigned int count)
+{
+    set_size(size);
     while (count--)
     {
-        struct message_in in = { .buffer = buffer.bytes, .capacity = sizeof(buffer) };
         struct thread *thread = this_thread();
-        struct message_out out;
         struct message_ref ref;
 
-        buffer.header.MessageId = buffer.header.CallbackId = 0;
-        out = captured();
-        out.sync = true;
-        check(message_send(thread, &bench->client, &out, &ref), "send");
-        check(message_await(thread, &ref, &in, &deadline_never), "await");
+        request(thread, arg, &ref);
+        await(thread, &ref);
+    }
+}
+
+void channel_bench_alone(void *arg, unsigned int size, unsigned int count)
+{
+    struct port port = server_port(arg);
+
+    set_size(size);
+    while (count--)
+    {
+        struct thread *thread = this_thread();
+        struct message_ref ref;
+
+        request(thread, arg, &ref);
+        receive(thread, &port);
+        answer(thread, &port);
+        await(thread, &ref);
     }
 }

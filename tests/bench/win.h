@@ -46,6 +46,8 @@ void serve_rpc(void);
 typedef void (*call_function)(unsigned int size, unsigned int count);
 
 void call_alpc(unsigned int size, unsigned int count);
+/* two calls, as many as a round trip takes on both sides, that do nothing */
+void call_alpc_nothing(unsigned int size, unsigned int count);
 void call_alpc_datagrams(unsigned int size, unsigned int count);
 void call_alpc_connect(unsigned int size, unsigned int count);
 void call_pipe(unsigned int size, unsigned int count);

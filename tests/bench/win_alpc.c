@@ -149,6 +149,15 @@ void call_alpc(unsigned int size, unsigned int count)
         request(port);
 }
 
+void call_alpc_nothing(unsigned int size, unsigned int count)
+{
+    HANDLE port = own_port();
+
+    (void)size;
+    for (count *= 2; count; count--)
+        check(NtAlpcSendWaitReceivePort(port, 0, NULL, NULL, NULL, NULL, NULL, NULL), "nothing");
+}
+
 /* the request at the end is answered when all that was sent before it has been received */
 void call_alpc_datagrams(unsigned int size, unsigned int count)
 {

@@ -111,6 +111,7 @@ static const struct
     call_function call;
 } calls[] = {
     { "alpc", call_alpc },
+    { "alpc-nothing", call_alpc_nothing },
     { "alpc-datagrams", call_alpc_datagrams },
     { "alpc-connect", call_alpc_connect },
     { "alpc-hold", call_alpc_hold },
