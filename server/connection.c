@@ -44,13 +44,16 @@ static void retry_soon(void)
 
 /*
  * Tells an end of a message in a cell.  When its queue is full that is done again later: announcing a message twice does
- * no harm, for its state decides what is received.
+ * no harm, for its state decides what is received.  Until then no other is tried: it would overtake, and a queue that
+ * a program has damaged takes long to walk through.
  */
 static void announce(struct connection *connection, enum alpc_end end, uint32_t cell, uint32_t gen)
 {
     struct queue *queue = &connection->channel.client_queue;
     struct queue_entry entry = { .cell = cell, .gen = gen };
 
+    if (connection->unannounced[end])
+        return;
     if (end == END_SERVER)
     {
         if (!connection->server_port)
@@ -62,7 +65,7 @@ static void announce(struct connection *connection, enum alpc_end end, uint32_t 
         queue_ring(queue);
     else
     {
-        connection->unannounced = true;
+        connection->unannounced[end] = true;
         retry_soon();
     }
 }
@@ -95,8 +98,9 @@ static void for_each_cell(struct connection *connection, enum alpc_end owner, ce
         peak = peak < CELL_NEAR ? peak : CELL_NEAR;
     for (index = 0; index < peak; index++)
     {
+        /* the peak is the program's to write: what it said when the far part was mapped, or not, may be another */
         struct cell *cell = channel_cell(&connection->channel, CELL_ID(owner, index));
-        uint64_t state = cell_state(cell);
+        uint64_t state = cell ? cell_state(cell) : CELL_FREE;
 
         if (cell_phase(state) != CELL_FREE || state & CELL_WAITING)
             visit(connection, CELL_ID(owner, index), cell, state, arg);
@@ -109,6 +113,7 @@ struct message_list
     struct message
     {
         uint32_t sequence, cell, gen;
+        uint32_t age; /* messages sent since */
     } *messages;
     size_t count, room;
     unsigned int phases; /* mask: which cells to list */
@@ -136,21 +141,27 @@ static void list_message(struct connection *connection, uint32_t id, struct cell
     };
 }
 
-static int by_sequence(const void *a, const void *b)
+/* the oldest first; an order whatever the numbers are, for a program may have written anything there */
+static int by_age(const void *a, const void *b)
 {
-    int32_t difference = (int32_t)(((const struct message *)a)->sequence - ((const struct message *)b)->sequence);
+    uint32_t age = ((const struct message *)a)->age, other_age = ((const struct message *)b)->age;
 
-    return difference < 0 ? -1 : difference > 0;
+    return age > other_age ? -1 : age < other_age;
 }
 
 /* lists the cells of one end's table that are in one of the phases, in the order of sending; the caller frees .messages */
 static struct message_list list_messages(struct connection *connection, enum alpc_end owner, unsigned int phases)
 {
     struct message_list list = { .phases = phases };
+    uint32_t now;
+    size_t i;
 
     for_each_cell(connection, owner, list_message, &list);
+    now = atomic_load(&connection->channel.header->end[owner].sequence);
+    for (i = 0; i < list.count; i++)
+        list.messages[i].age = now - list.messages[i].sequence;
     if (list.count)
-        qsort(list.messages, list.count, sizeof(*list.messages), by_sequence);
+        qsort(list.messages, list.count, sizeof(*list.messages), by_age);
     return list;
 }
 
@@ -189,30 +200,41 @@ static void move_all(struct connection *connection, enum alpc_end owner, unsigne
     free(list.messages);
 }
 
+static void announce_again(struct connection *connection, enum alpc_end end, uint32_t id)
+{
+    uint64_t state = cell_state(channel_cell(&connection->channel, id));
+
+    if (cell_phase(state) == CELL_QUEUED + end || cell_phase(state) == CELL_CANCELED + end)
+        announce(connection, end, id, cell_gen(state));
+}
+
 /* announces again what waits for an end */
 static void announce_all(struct connection *connection, enum alpc_end end)
 {
     enum alpc_end owner;
 
+    announce_again(connection, end, CELL_CONNECT);
     for (owner = END_CLIENT; owner <= END_SERVER; owner++)
     {
         move_all(connection, owner, PHASE(CELL_QUEUED + end), CELL_QUEUED + end, (int)end);
         move_all(connection, owner, PHASE(CELL_CANCELED + end), CELL_CANCELED + end, (int)end);
     }
+    announce_again(connection, end, CELL_CLOSED);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
     struct connection *connection;
+    enum alpc_end end;
 
     (void)fd, (void)what, (void)arg;
     for (connection = connections; connection; connection = connection->next)
-        if (connection->unannounced)
-        {
-            connection->unannounced = false;
-            announce_all(connection, END_SERVER);
-            announce_all(connection, END_CLIENT);
-        }
+        for (end = END_CLIENT; end <= END_SERVER; end++)
+            if (connection->unannounced[end])
+            {
+                connection->unannounced[end] = false;
+                announce_all(connection, end);
+            }
 }
 
 static void store(_Atomic uint32_t *field, uint32_t value)
@@ -772,7 +794,10 @@ static void bury(struct connection *connection, uint32_t id, struct cell *cell, 
     enum cell_phase phase = cell_phase(state), at_peer = CELL_HELD + other(dead->end);
     struct cell_actor actor = cell_actor(state);
     uint32_t gen = cell_gen(state), flags = atomic_load(&cell->flags);
-    bool waits = flags & (CELL_SYNC | CELL_CALLBACK) && (!dead->thread || atomic_load(&cell->requester) == dead->thread);
+    bool required = dead->thread && atomic_load(&cell->requester) == dead->thread;
+    /* of a process only what it wrote is known, not what the others that share its end wait for */
+    bool waits = flags & (CELL_SYNC | CELL_CALLBACK) &&
+                 (required || (!dead->thread && atomic_load(&cell->process) == dead->number));
 
     if (CELL_END(id) == dead->end && phase == CELL_OWNED)
     {
@@ -786,7 +811,13 @@ static void bury(struct connection *connection, uint32_t id, struct cell *cell, 
     }
     else if (phase == CELL_ANSWER + dead->end)
     {
-        if (waits)
+        if (required)
+            cell_claim(cell, gen, phase, CELL_FREE, nobody);
+    }
+    else if (phase == CELL_HELD + dead->end)
+    {
+        /* nothing comes after it: it was being read */
+        if (flags & CELL_RELEASE && is_dead(dead, actor.thread, actor.process))
             cell_claim(cell, gen, phase, CELL_FREE, nobody);
     }
     else if (phase == CELL_QUEUED + other(dead->end) || phase == CELL_EARLY)

@@ -29,7 +29,7 @@ struct connection
     struct port *server_port;        /* the connection port; NULL once the server has no use for the connection */
     struct port *end[2];             /* the communication ports; NULL before accept and once closed */
     struct process *processes[2][ROSTER_PROCESSES]; /* who shares each end; place 0 is the owner's */
-    bool unannounced;                /* messages wait for room in a queue */
+    bool unannounced[2];             /* messages wait for room in the queue of that end */
 };
 
 /* A connection request as a client makes it. */
