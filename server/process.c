@@ -10,6 +10,7 @@
 #include "connection.h"
 #include "text.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -35,7 +36,9 @@ static bool make_handles_page(struct process *process)
     void *page;
 
     process->handles_fd = memfd_create("ntalpc handles", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (process->handles_fd == -1 || ftruncate(process->handles_fd, 4096))
+    /* the process could otherwise shrink the file and make the server's access fault */
+    if (process->handles_fd == -1 || ftruncate(process->handles_fd, 4096) ||
+        fcntl(process->handles_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
         return false;
     page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, process->handles_fd, 0);
     if (page == MAP_FAILED)
