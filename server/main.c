@@ -211,15 +211,17 @@ static int serve(bool foreground)
     }
     raise_limits();
     signal(SIGPIPE, SIG_IGN);
-    listener = make_listener();
-    if (!(server_base = event_base_new()) || !(idle_timer = evtimer_new(server_base, on_idle, NULL)) ||
-        !client_listen(server_base, listener))
+    if (!(server_base = event_base_new()) || !(idle_timer = evtimer_new(server_base, on_idle, NULL)))
         fail("out of memory");
+    /* before anybody can know that it runs and end it */
     signals[0] = evsignal_new(server_base, SIGTERM, on_signal, NULL);
     signals[1] = evsignal_new(server_base, SIGINT, on_signal, NULL);
     signals[2] = evsignal_new(server_base, SIGHUP, on_signal, NULL);
     for (int i = 0; i < 3; i++)
         evsignal_add(signals[i], NULL);
+    listener = make_listener();
+    if (!client_listen(server_base, listener))
+        fail("out of memory");
     if (ready != -1 && write(ready, "", 1) == 1)
         close(ready);
     server_check_idle();
