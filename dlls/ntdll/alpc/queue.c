@@ -230,6 +230,8 @@ void queue_close(struct queue *queue)
 
 void queue_forget(struct queue *queue, uint64_t who, uint64_t mask)
 {
+    struct queue_entry entry;
+    uint64_t position;
     unsigned int i;
 
     for (i = 0; i < QUEUE_SLEEPERS; i++)
@@ -239,6 +241,9 @@ void queue_forget(struct queue *queue, uint64_t who, uint64_t mask)
         if (sleeper && (sleeper & mask) == who)
             unregister_sleeper(queue->desk, &queue->desk->sleeping[i], sleeper);
     }
+    /* a ring may have woken one that died before it could look: another sleeper has to */
+    if (queue_peek(queue, &position, &entry))
+        queue_ring(queue);
 }
 
 uint64_t queue_length(const struct queue *queue)

@@ -87,7 +87,10 @@ void queue_close(struct queue *queue);
 /* alpcserver: wakes everybody who sleeps, to look at the state of the port again */
 void queue_wake_all(struct queue *queue);
 
-/* alpcserver: forgets sleepers that died, those with (sleeper & mask) == who */
+/*
+ * alpcserver: forgets sleepers that died, those with (sleeper & mask) == who, and lets another receive what they were
+ * woken for
+ */
 void queue_forget(struct queue *queue, uint64_t who, uint64_t mask);
 
 /* entries that have not been taken; an estimate while others post or receive */
