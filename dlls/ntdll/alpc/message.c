@@ -14,8 +14,12 @@
 
 /* how long a sender waits for a receiver that is behind before it gives up: a flood slows down instead of failing */
 #define ROOM_WAIT_NS 20000000
+/* how long alpcserver may take to queue early messages; if it takes longer it has died over them */
+#define ACCEPT_WAIT_NS 1000000000
 /* how often a port in doubt is searched */
 #define AUDIT_INTERVAL_NS 10000000
+/* a receiver tries to mend a queue so often before it looks at its deadline */
+#define MEND_MOST 100
 /* a receiver that has had doubts sleeps no longer than this */
 #define DOUBT_SLEEP_NS 50000000
 
@@ -217,13 +221,20 @@ static NTSTATUS enqueue(struct thread *thread, struct message_ref *ref, enum alp
 static NTSTATUS send_early(struct thread *thread, struct message_ref *ref)
 {
     struct connection *connection = ref->connection;
+    struct deadline accepted = deadline_never;
     uint32_t stage;
 
     ref->gen = cell_send(ref->cell, CELL_EARLY, actor_of(thread, connection));
     atomic_thread_fence(memory_order_seq_cst);
     while ((stage = channel_link(&connection->channel)) == LINK_ACCEPTING)
+    {
+        if (accepted.forever)
+            accepted = deadline_in(ACCEPT_WAIT_NS);
+        else if (deadline_passed(&accepted))
+            break;
         sched_yield();
-    if (stage == LINK_CONNECTED && cell_claim(ref->cell, ref->gen, CELL_EARLY, CELL_QUEUED + END_SERVER,
+    }
+    if ((stage == LINK_CONNECTED || stage == LINK_ACCEPTING) && cell_claim(ref->cell, ref->gen, CELL_EARLY, CELL_QUEUED + END_SERVER,
                                               actor_of(thread, connection)))
         return enqueue(thread, ref, END_SERVER, CELL_FREE);
     return STATUS_SUCCESS;
@@ -455,11 +466,10 @@ static bool spin_for_answer(struct spin *spin, const struct message_ref *ref)
 
     do
     {
-        if (atomic_load_explicit(&ref->cell->signal, memory_order_acquire) == answered)
-            return true;
+        /* the signal can be right by chance, or by malice: a look at it always takes from the budget */
         if (!spin_again(spin))
             return false;
-    } while (spin->round == round);
+    } while (spin->round == round && atomic_load_explicit(&ref->cell->signal, memory_order_acquire) != answered);
     return true;
 }
 
@@ -562,6 +572,15 @@ static bool may_deliver(const struct port *port, const struct connection *connec
     }
 }
 
+/* false when the server has closed the connection meanwhile, and another may have its slot and its context there */
+static bool read_port_context(const struct port *port, const struct connection *connection, uint64_t *context)
+{
+    struct roster_entry *entry = port->roster ? (struct roster_entry *)&port->roster[connection->slot] : NULL;
+
+    *context = entry ? atomic_load_explicit(&entry->port_context, memory_order_acquire) : 0;
+    return !entry || atomic_load_explicit(&entry->generation, memory_order_acquire) == connection->generation;
+}
+
 /* STATUS_NO_MORE_ENTRIES when there is nothing to receive behind the entry after all */
 static NTSTATUS take_arrival(struct thread *thread, struct port *port, struct arrival *arrival, struct message_in *in)
 {
@@ -593,10 +612,11 @@ static NTSTATUS take_arrival(struct thread *thread, struct port *port, struct ar
     if (!own && !arrival->canceled)
         connection_set_context(connection, ref->id, 0);
     in->context = connection_context(connection, ref->id);
-    in->port_context = port->roster ? atomic_load_explicit(
-                                          (_Atomic uint64_t *)&port->roster[connection->slot].port_context,
-                                          memory_order_relaxed)
-                                    : 0;
+    if (!read_port_context(port, connection, &in->port_context))
+    {
+        cell_free(ref->cell);
+        return STATUS_NO_MORE_ENTRIES;
+    }
     consume(thread, connection, ref, &content, process, in);
     return STATUS_SUCCESS;
 }
@@ -612,9 +632,11 @@ static struct connection *connection_of(struct thread *thread, struct port *port
 /* STATUS_NO_MORE_ENTRIES when the queue is empty */
 static NTSTATUS receive_next(struct thread *thread, struct port *port, struct message_in *in)
 {
+    /* a poster of nothing but lies must not keep the thread beyond its deadline */
+    uint32_t most = 2u << port->queue->bits;
     struct arrival arrival;
 
-    while (queue_peek(port->queue, &arrival.position, &arrival.entry))
+    while (most-- && queue_peek(port->queue, &arrival.position, &arrival.entry))
     {
         struct connection *connection = connection_of(thread, port, arrival.entry.slot);
         NTSTATUS status = STATUS_NO_MORE_ENTRIES;
@@ -753,18 +775,22 @@ static NTSTATUS receive_nothing(struct port *port, const struct deadline *deadli
     const struct channel *channel = &port->connection->channel;
     NTSTATUS status;
 
-    while ((status = end_of_port(port)) == STATUS_PENDING)
+    for (;;)
     {
+        uint32_t link = channel_link(channel);
+
+        if ((status = end_of_port(port)) != STATUS_PENDING)
+            return status;
         if (deadline_passed(deadline))
             return STATUS_TIMEOUT;
-        futex_wait(&channel->header->link, LINK_CONNECTED, deadline);
+        futex_wait(&channel->header->link, link, deadline);
     }
-    return status;
 }
 
 NTSTATUS message_receive(struct thread *thread, struct port *port, struct message_in *in,
                          const struct deadline *deadline)
 {
+    unsigned int mended = 0;
     bool slept = false;
     struct spin spin;
     NTSTATUS status;
@@ -780,10 +806,14 @@ NTSTATUS message_receive(struct thread *thread, struct port *port, struct messag
             return receive_last(thread, port, status, in);
         if (!slept && !deadline_is_poll(deadline) && spin_again(&spin))
             continue;
-        if (mend(thread, port))
+        if (mended < MEND_MOST && mend(thread, port))
+        {
+            mended++;
             continue;
+        }
         if (deadline_passed(deadline))
             return STATUS_TIMEOUT;
+        mended = 0;
         begun = monotonic_ns();
         sleep_on_queue(thread, port, deadline);
         spin_slept(&spin, monotonic_ns() - begun);

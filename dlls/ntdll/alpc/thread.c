@@ -127,14 +127,23 @@ void thread_unregister(void)
 void thread_recover(struct thread *thread)
 {
     struct cell *cell = thread->cell;
-    enum cell_phase phase = cell_phase(cell_state(cell));
+    enum cell_phase phase;
 
     thread->cell = NULL;
-    /* no one but this thread moves the cell on, unless the other side gives up waiting for its answer */
-    if (thread->back == CELL_FREE || (phase & ~1u) == CELL_ABANDONED)
-        cell_free(cell);
-    else
-        cell_claim(cell, thread->gen, phase, thread->back, thread->actor);
+    /* no one but this thread moves the cell on, unless the other side gives up waiting for its answer just now */
+    do
+    {
+        uint64_t state = cell_state(cell);
+
+        if (cell_gen(state) != thread->gen)
+            return;
+        phase = cell_phase(state);
+        if (thread->back == CELL_FREE || (phase & ~1u) == CELL_ABANDONED)
+        {
+            cell_free(cell);
+            return;
+        }
+    } while (!cell_claim(cell, thread->gen, phase, thread->back, thread->actor));
 }
 
 #define SCRATCH_SIZE 0x100000
