@@ -27,7 +27,9 @@
 
 #include <cmocka.h>
 
+#ifndef ARRAY_SIZE
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#endif
 
 #define FIXTURE_SIZE 0x10000 /* bytes of room for whatever is built */
 
