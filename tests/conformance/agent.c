@@ -182,7 +182,7 @@ struct agent *agent_thread(void)
     return await_start(new);
 }
 
-struct agent *agent_process(void)
+static struct agent *start_process(BOOL inherit)
 {
     struct test_agent *new = new_agent();
     STARTUPINFOA startup = { .cb = sizeof(startup) };
@@ -191,11 +191,21 @@ struct agent *agent_process(void)
 
     winetest_get_mainargs(&argv);
     snprintf(command, sizeof(command), "\"%s\" %s agent %lx %lx", argv[0], argv[1], GetCurrentProcessId(), new->number);
-    ok(CreateProcessA(NULL, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process), "%s: error %lu\n", command,
+    ok(CreateProcessA(NULL, command, NULL, NULL, inherit, 0, NULL, NULL, &startup, &process), "%s: error %lu\n", command,
        GetLastError());
     CloseHandle(process.hThread);
     new->agent.process = process.hProcess;
     return await_start(new);
+}
+
+struct agent *agent_process(void)
+{
+    return start_process(FALSE);
+}
+
+struct agent *agent_heir(void)
+{
+    return start_process(TRUE);
 }
 
 struct agent *agent_beside(struct agent *other)

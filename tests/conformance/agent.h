@@ -73,6 +73,8 @@ BOOL agent_main(void);
 
 struct agent *agent_thread(void);
 struct agent *agent_process(void);
+/* one that inherits handles */
+struct agent *agent_heir(void);
 /* one more thread in the process of another agent */
 struct agent *agent_beside(struct agent *other);
 /* ends the agent, with its process if that was its own, and frees it */

@@ -10,22 +10,6 @@
 
 #include "objects.h"
 
-static ULONG flags_of(HANDLE port)
-{
-    ALPC_BASIC_INFORMATION basic = { 0 };
-
-    ok_status("1.3", NtAlpcQueryInformation(port, AlpcBasicInformation, &basic, sizeof(basic), NULL), STATUS_SUCCESS);
-    return basic.Flags;
-}
-
-static ACCESS_MASK access_of(HANDLE handle)
-{
-    PUBLIC_OBJECT_BASIC_INFORMATION basic = { 0 };
-
-    ok_status("1.3", NtQueryObject(handle, ObjectBasicInformation, &basic, sizeof(basic), NULL), STATUS_SUCCESS);
-    return basic.GrantedAccess;
-}
-
 /* an unnamed port with these attributes */
 static NTSTATUS create_with(PALPC_PORT_ATTRIBUTES attributes)
 {

@@ -78,23 +78,6 @@ static void check_reaches_(int line, HANDLE port, POBJECT_ATTRIBUTES object)
 }
 #define check_reaches(port, object) check_reaches_(__LINE__, port, object)
 
-/* the whole name of an object, as the object manager spells it */
-static WCHAR *name_of(HANDLE handle)
-{
-    static struct
-    {
-        UNICODE_STRING name;
-        WCHAR buffer[0x8000];
-    } information;
-    NTSTATUS status = NtQueryObject(handle, (OBJECT_INFORMATION_CLASS)1, &information, sizeof(information), NULL);
-
-    ok(!status, "[4.2] cannot query a name: %#lx\n", status);
-    if (status || !information.name.Buffer)
-        return wcscpy(information.buffer, L"");
-    information.name.Buffer[information.name.Length / sizeof(WCHAR)] = 0;
-    return information.name.Buffer;
-}
-
 /* the name that an event has when it is called like this */
 static WCHAR *name_of_event(POBJECT_ATTRIBUTES object, WCHAR *name, SIZE_T count)
 {

@@ -83,6 +83,47 @@ NTSTATUS try_connect_string(const WCHAR *name)
     return status;
 }
 
+/* ---------------------------------------------------------------------------------------------- queries */
+
+WCHAR *name_of(HANDLE handle)
+{
+    static struct
+    {
+        UNICODE_STRING name;
+        WCHAR buffer[0x8000];
+    } information;
+    NTSTATUS status = NtQueryObject(handle, OBJECT_NAME_CLASS, &information, sizeof(information), NULL);
+
+    ok(!status, "[4.2] cannot query a name: %#lx\n", status);
+    if (status || !information.name.Buffer)
+        return wcscpy(information.buffer, L"");
+    information.name.Buffer[information.name.Length / sizeof(WCHAR)] = 0;
+    return information.name.Buffer;
+}
+
+ACCESS_MASK access_of(HANDLE handle)
+{
+    PUBLIC_OBJECT_BASIC_INFORMATION basic = { 0 };
+
+    ok_status("3.8", NtQueryObject(handle, ObjectBasicInformation, &basic, sizeof(basic), NULL), STATUS_SUCCESS);
+    return basic.GrantedAccess;
+}
+
+ULONG flags_of(HANDLE port)
+{
+    ALPC_BASIC_INFORMATION basic = { 0 };
+
+    ok_status("1.3", NtAlpcQueryInformation(port, AlpcBasicInformation, &basic, sizeof(basic), NULL), STATUS_SUCCESS);
+    return basic.Flags;
+}
+
+NTSTATUS port_status(HANDLE handle)
+{
+    ALPC_BASIC_INFORMATION basic;
+
+    return NtAlpcQueryInformation(handle, AlpcBasicInformation, &basic, sizeof(basic), NULL);
+}
+
 /* ---------------------------------------------------------------------------------------------- connections */
 
 NTSTATUS receive_within(HANDLE port, DWORD ms, struct message *message)
@@ -159,10 +200,30 @@ void close_ports(struct ports *ports)
     *ports = (struct ports){ 0 };
 }
 
+struct system_handles
+{
+    ULONG_PTR count, reserved;
+    struct
+    {
+        PVOID object;
+        ULONG_PTR process, handle;
+        ULONG access;
+        USHORT backtrace, type;
+        ULONG attributes, reserved;
+    } entries[0x4000];
+};
+
+/* GetProcessHandleCount returns 0 on Wine 8.0 */
 ULONG count_handles(void)
 {
-    DWORD count = 0;
+    static struct system_handles handles;
+    ULONG size, count = 0;
+    ULONG_PTR i;
+    NTSTATUS status = NtQuerySystemInformation((SYSTEM_INFORMATION_CLASS)64, &handles, sizeof(handles), &size);
 
-    ok(GetProcessHandleCount(GetCurrentProcess(), &count), "cannot count the handles: %lu\n", GetLastError());
+    ok(!status, "cannot list the handles: %#lx\n", status);
+    for (i = 0; !status && i < handles.count; i++)
+        count += handles.entries[i].process == GetCurrentProcessId();
+    ok(status || count > 2, "%lu handles\n", count);
     return count;
 }

@@ -81,6 +81,17 @@ NTSTATUS try_connect(POBJECT_ATTRIBUTES object);
 /* of NtAlpcConnectPort */
 NTSTATUS try_connect_string(const WCHAR *name);
 
+/* ---------------------------------------------------------------------------------------------- queries */
+
+#define OBJECT_NAME_CLASS ((OBJECT_INFORMATION_CLASS)1) /* not in MinGW's enumeration */
+
+/* the whole name of an object, as the object manager spells it */
+WCHAR *name_of(HANDLE handle);
+ACCESS_MASK access_of(HANDLE handle);
+ULONG flags_of(HANDLE port);
+/* what a port call says of the handle */
+NTSTATUS port_status(HANDLE handle);
+
 /* ---------------------------------------------------------------------------------------------- connections */
 
 /* in the thread of the test itself; for what happens between processes see agent.h */
