@@ -625,6 +625,7 @@ NTSTATUS connection_attach(struct connection *connection, enum alpc_end end, str
     if (place == ROSTER_PROCESSES)
         return STATUS_INSUFFICIENT_RESOURCES;
     connection->processes[end][place] = process_ref(process);
+    store(&connection->channel.header->sharer[end][place], process->id);
     if (end == END_CLIENT && connection->server_port)
         store(&roster_of(connection)->process[place], process->id);
     *number = place;

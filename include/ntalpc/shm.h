@@ -172,13 +172,17 @@ struct channel_end
     _Atomic uint32_t peak;                        /* highest limit ever */
 };
 
+/* processes that can share an end of a connection */
+#define ROSTER_PROCESSES 6
+
 struct channel_header
 {
     uint32_t magic;
     uint32_t version;
     uint64_t connection; /* alpcserver's number of the connection */
     _Alignas(SHM_LINE) _Atomic uint32_t link;
-    _Atomic uint32_t max_message; /* TotalLength that either end may send */
+    _Atomic uint32_t max_message;                 /* TotalLength that either end may send */
+    _Atomic uint32_t sharer[2][ROSTER_PROCESSES]; /* ids of the processes at each end by cell.process; not the first */
     struct channel_end end[2];
     struct queue_post post; /* of the client port's queue */
     struct queue_desk desk;
@@ -218,8 +222,6 @@ enum roster_state
     ROSTER_CONNECTED = 2,
     ROSTER_CLOSED = 3,    /* the client is gone; what it sent is being told as canceled */
 };
-
-#define ROSTER_PROCESSES 6
 
 struct roster_entry
 {

@@ -142,14 +142,18 @@ static bool read_content(struct cell *cell, struct content *content)
            content->type >= LPC_REQUEST && content->type <= LPC_CANCELED;
 }
 
-/* id of the process that wrote the content, from what alpcserver has recorded */
+/*
+ * id of the process that wrote the content, from what alpcserver has recorded; of those that share the other end the
+ * channel tells, where they can only have falsified their own
+ */
 static uint32_t author_process(const struct connection *connection, const struct port *port,
                                const struct content *content)
 {
+    uint32_t number = content->process < ROSTER_PROCESSES ? content->process : 0;
+
     if (port && port->roster)
-        return load((_Atomic uint32_t *)&port->roster[connection->slot]
-                        .process[content->process < ROSTER_PROCESSES ? content->process : 0]);
-    return connection->peer;
+        return load((_Atomic uint32_t *)&port->roster[connection->slot].process[number]);
+    return number ? load(&connection->channel.header->sharer[peer_of(connection)][number]) : connection->peer;
 }
 
 static NTSTATUS check_room(struct message_in *in, size_t needed)
@@ -402,7 +406,7 @@ static NTSTATUS take_answer(struct thread *thread, const struct message_ref *ref
             enqueue(thread, &again, end, CELL_FREE);
         return status;
     }
-    consume(thread, connection, ref, &content, connection->peer, in);
+    consume(thread, connection, ref, &content, author_process(connection, NULL, &content), in);
     return STATUS_SUCCESS;
 }
 
