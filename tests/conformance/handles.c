@@ -135,14 +135,9 @@ static const struct
     const char *name;
     NTSTATUS (*call)(HANDLE handle);
 } port_calls[] = {
-    { "basic query", query_basic },
-    { "session query", query_session },
-    { "disconnect", disconnect_port },
-    { "datagram", datagram },
-    { "receive", receive_message },
-    { "request", request },
-    { "accept", accept_request },
-    { "refuse", refuse_request },
+    { "basic query", query_basic }, { "session query", query_session }, { "disconnect", disconnect_port },
+    { "datagram", datagram },       { "receive", receive_message },     { "request", request },
+    { "accept", accept_request },   { "refuse", refuse_request },
 };
 
 static void check_wrong_(int line, HANDLE handle, const char *what, NTSTATUS expected)
@@ -445,8 +440,8 @@ static void test_connection_port_copy(struct agent *server, struct agent *client
     expect_nothing(client, c.port, "4.11");
     ok_status("4.1", send_message(client, c.port, ALPC_MSGFLG_RELEASE_MESSAGE, &value, sizeof(value)), STATUS_SUCCESS);
     ok_status("7 #40", receive_within(copy, HANG, &message), STATUS_SUCCESS);
-    ok(message.header.u2.s2.Type == LPC_DATAGRAM && !memcmp(message.data, &value, sizeof(value)),
-       "[7 #40] type %#x\n", message.header.u2.s2.Type);
+    ok(message.header.u2.s2.Type == LPC_DATAGRAM && !memcmp(message.data, &value, sizeof(value)), "[7 #40] type %#x\n",
+       message.header.u2.s2.Type);
     ok_status("4.2", try_connect_string(c.name), STATUS_SUCCESS);
     NtClose(copy);
     ok_status("4.2", try_connect_string(c.name), STATUS_OBJECT_NAME_NOT_FOUND);
@@ -575,8 +570,8 @@ static void test_foreign_port(void)
     ok_status("1.3", accept_connection(agent, copy, &message.header, NULL, &accepted), STATUS_INVALID_PORT_HANDLE);
     ok(accepted == UNTOUCHED_HANDLE, "[1.3] a failing call wrote %p\n", accepted);
     accepted = NULL;
-    ok_status("1.3", NtAlpcAcceptConnectPort(&accepted, ports.connection, 0, NULL, NULL, NULL, &message.header, NULL,
-                                             TRUE),
+    ok_status("1.3",
+              NtAlpcAcceptConnectPort(&accepted, ports.connection, 0, NULL, NULL, NULL, &message.header, NULL, TRUE),
               STATUS_SUCCESS);
     expect_type(client, "4.3", LPC_CONNECTION_REPLY);
     NtClose(client);
@@ -590,8 +585,9 @@ static void test_foreign_port(void)
     ok_status("7 #40", receive_within(ports.connection, HANG, &message), STATUS_SUCCESS);
     ok(HandleToULong(message.header.ClientId.UniqueProcess) == agent->pid, "[4.4] sent by process %#lx, not %#lx\n",
        HandleToULong(message.header.ClientId.UniqueProcess), agent->pid);
-    ok_status("7 #40", NtAlpcSendWaitReceivePort(ports.connection, ALPC_MSGFLG_RELEASE_MESSAGE, &message.header, NULL,
-                                                 NULL, NULL, NULL, NULL),
+    ok_status("7 #40",
+              NtAlpcSendWaitReceivePort(ports.connection, ALPC_MSGFLG_RELEASE_MESSAGE, &message.header, NULL, NULL,
+                                        NULL, NULL, NULL),
               STATUS_SUCCESS);
     ok_status("7 #40", end(agent), STATUS_SUCCESS);
     check_received(agent, "7 #40", LPC_REPLY, &value, sizeof(value));
