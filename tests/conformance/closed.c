@@ -190,6 +190,39 @@ static void test_server_waits(struct agent *server, struct agent *client)
     }
 }
 
+/* when the call has come back, the other side can see it */
+static void test_at_once(struct agent *server, struct agent *client)
+{
+    struct connected c;
+    unsigned int round;
+
+    for (round = 0; round < 40; round++)
+    {
+        enum way way = round % DIE;
+
+        winetest_push_context("round %u", round);
+        open_connection(&c, server, client);
+        ok_status("4.4", send_message(client, c.port, DATAGRAM, "", 0), STATUS_SUCCESS);
+        leave(client, &c.port, way);
+        ok_status("4.11", receive_now(server, c.listening), STATUS_SUCCESS);
+        check_received(server, "4.11", LPC_CANCELED, NULL, 0);
+        ok_status("4.11", receive_now(server, c.listening), STATUS_SUCCESS);
+        ok((USHORT)server->call->receive.header.u2.s2.Type == LPC_PORT_CLOSED, "[4.11] type %#x\n",
+           server->call->receive.header.u2.s2.Type);
+        close_connection(&c);
+
+        open_connection(&c, server, client);
+        ok_status("4.4", send_message(client, c.port, DATAGRAM, "", 0), STATUS_SUCCESS);
+        leave(server, &c.comm, way);
+        ok_status("4.11", receive_now(client, c.port), STATUS_SUCCESS);
+        ok((USHORT)client->call->receive.header.u2.s2.Type == LPC_PORT_CLOSED, "[4.11] type %#x\n",
+           client->call->receive.header.u2.s2.Type);
+        expect_nothing(server, c.listening, "4.11");
+        close_connection(&c);
+        winetest_pop_context();
+    }
+}
+
 /* messages that were sent, but not received */
 static void test_client_undelivered(struct agent *server, struct agent *client)
 {
@@ -966,6 +999,7 @@ START_TEST(closed)
         return;
     RUN(test_client_goes);
     RUN(test_server_waits);
+    RUN(test_at_once);
     RUN(test_client_undelivered);
     RUN(test_partly_received);
     RUN(test_client_retained);

@@ -329,6 +329,7 @@ static void forget_connection(const struct connection *connection)
 
 void object_handle_removed(struct port *port)
 {
+    struct close_port_request request = { .port = port->id };
     struct port **link;
 
     if (--port->handles)
@@ -336,12 +337,9 @@ void object_handle_removed(struct port *port)
     for (link = &ports; *link != port; link = &(*link)->next)
         ;
     *link = port->next;
-    if (!port->inode)
-    {
-        struct close_port_request request = { .port = port->id };
-
-        process_notify(REQUEST_close_port, &request);
-    }
+    /* closes a light port; of others alpcserver is told by the kernel, and has looked at that when this returns, so that
+     * the other end knows when NtClose has come back [4.11] */
+    process_notify(REQUEST_close_port, &request);
     if (port->kind == PORT_SERVER)
         forget_connection(port->connection);
     thread_retire(port, port_destroy);
