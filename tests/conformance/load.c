@@ -65,7 +65,8 @@ static void answer_request(struct call *call, struct tally *tally)
     status = NtAlpcSendWaitReceivePort(call->port, DATAGRAM, &call->receive.header, NULL, NULL, NULL, NULL, NULL);
     if (!status)
         tally->answered++;
-    else if (status == STATUS_REQUEST_CANCELED)
+    /* INVALID: another thread has already received the notice that it was canceled */
+    else if (status == STATUS_REQUEST_CANCELED || status == STATUS_INVALID_MESSAGE)
         tally->late++;
     else if (!tally->failed)
         tally->failed = status;
