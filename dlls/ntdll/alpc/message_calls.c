@@ -109,6 +109,14 @@ static NTSTATUS send_message(struct thread *thread, struct port *port, const str
     return message_answer(thread, connection, out, ref);
 }
 
+/* what an awaited answer tells besides the message: NULL for a client [4.8.1] */
+static uint64_t port_context(const struct port *port, const struct connection *connection)
+{
+    if (!port->roster)
+        return port->context;
+    return atomic_load_explicit((_Atomic uint64_t *)&port->roster[connection->slot].port_context, memory_order_relaxed);
+}
+
 static NTSTATUS exchange(struct thread *thread, const struct NtAlpcSendWaitReceivePort_params *params,
                          struct message_out *out, struct message_in *in, const struct deadline *deadline)
 {
@@ -126,6 +134,7 @@ static NTSTATUS exchange(struct thread *thread, const struct NtAlpcSendWaitRecei
     {
         status = message_await(thread, &ref, in, deadline);
         in->context = out->context;
+        in->port_context = port_context(port, ref.connection);
     }
     else
     {
