@@ -1,0 +1,302 @@
+/*
+ * Tests of dlls/ntdll/alpc/port.c and thread.c: objects that threads use while others take them away
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "stress.h"
+
+#include "dlls/ntdll/alpc/port.h"
+
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct thread *begin_thread(void)
+{
+    return thread_current((uint32_t)getpid(), (uint32_t)syscall(SYS_gettid));
+}
+
+/* ---------------------------------------------------------------------------------------------- use and retiring */
+
+#define OBJECTS 64
+
+/* never freed, so that a use after the end is seen and not only by luck */
+static struct object
+{
+    _Atomic uint32_t alive;
+} objects[OBJECTS];
+
+static _Atomic(void *) place;
+static _Atomic uint32_t stop, destroyed;
+
+static void destroy(void *arg)
+{
+    struct object *object = arg;
+
+    CHECK_EQUAL(atomic_exchange(&object->alive, 0), 1);
+    atomic_fetch_add(&destroyed, 1);
+}
+
+static void retire(void *object)
+{
+    sigset_t saved;
+
+    process_lock(&saved);
+    thread_retire(object, destroy);
+    process_unlock(&saved);
+}
+
+static void *use_objects(void *arg)
+{
+    unsigned int used = 0, i;
+
+    (void)arg;
+    while (!atomic_load(&stop))
+    {
+        struct thread *thread = begin_thread();
+        struct object *object = thread_use(thread, USE_PORT, &place);
+
+        for (i = 0; object && i < 20; i++)
+            CHECK(atomic_load_explicit(&object->alive, memory_order_relaxed));
+        used += object != NULL;
+        thread_release(thread, USE_PORT);
+        if (used % 64 == 0)
+            sched_yield();
+    }
+    thread_unregister();
+    return NULL;
+}
+
+/* what a thread uses is not destroyed, and all that was retired is in the end */
+static void test_retiring(void **state)
+{
+    pthread_t threads[3];
+    unsigned int i, count = scaled(30000), busy = 0;
+    sigset_t saved;
+
+    (void)state;
+    stop = destroyed = 0;
+    atomic_store(&place, NULL);
+    for (i = 0; i < ARRAY_SIZE(threads); i++)
+        start_thread(&threads[i], use_objects, NULL);
+    for (i = 0; i < count; i++)
+    {
+        struct object *object = &objects[i % OBJECTS], *old;
+
+        /* retired 64 rounds ago, and still in use: that one cannot be taken again yet */
+        if (atomic_load(&object->alive))
+        {
+            busy++;
+            process_lock(&saved);
+            thread_collect();
+            process_unlock(&saved);
+            continue;
+        }
+        atomic_store(&object->alive, 1);
+        if ((old = atomic_exchange(&place, object)))
+            retire(old);
+    }
+    if ((i = count - busy) && atomic_load(&place))
+        retire(atomic_exchange(&place, NULL));
+    atomic_store(&stop, 1);
+    for (i = 0; i < ARRAY_SIZE(threads); i++)
+        join_thread(threads[i]);
+    process_lock(&saved);
+    thread_collect();
+    process_unlock(&saved);
+    assert_int_equal(destroyed, count - busy);
+    for (i = 0; i < OBJECTS; i++)
+        assert_false(objects[i].alive);
+}
+
+static void *use_and_die(void *arg)
+{
+    struct thread *thread = begin_thread();
+
+    CHECK(thread_use(thread, USE_CONNECTION, &place) == arg);
+    return NULL; /* terminated: nothing is released */
+}
+
+/* a thread that was terminated in the middle of a call keeps nothing for ever */
+static void test_dead_user(void **state)
+{
+    pthread_t thread;
+    sigset_t saved;
+    unsigned int i;
+
+    (void)state;
+    destroyed = 0;
+    for (i = 0; i < 20; i++)
+    {
+        objects[0].alive = 1;
+        atomic_store(&place, &objects[0]);
+        start_thread(&thread, use_and_die, &objects[0]);
+        join_thread(thread);
+        atomic_store(&place, NULL);
+        retire(&objects[0]);
+        /* the kernel may know the thread a moment longer than who joins it */
+        while (atomic_load(&destroyed) != i + 1)
+        {
+            process_lock(&saved);
+            thread_collect();
+            process_unlock(&saved);
+        }
+    }
+}
+
+/* many short-lived threads share few records */
+static void *register_thread(void *arg)
+{
+    struct thread *thread = begin_thread(), **record = arg;
+
+    CHECK(thread != NULL && thread == begin_thread());
+    CHECK(thread->use[USE_PORT] == NULL && thread->use[USE_CONNECTION] == NULL && thread->cell == NULL);
+    CHECK_EQUAL(thread->actor.thread, syscall(SYS_gettid));
+    *record = thread;
+    thread_unregister();
+    CHECK(!thread_record);
+    return NULL;
+}
+
+static void test_records(void **state)
+{
+    struct thread *seen[200], *first = NULL;
+    unsigned int i;
+    pthread_t thread;
+
+    (void)state;
+    for (i = 0; i < ARRAY_SIZE(seen); i++)
+    {
+        start_thread(&thread, register_thread, &seen[i]);
+        join_thread(thread);
+        if (i > 50)
+        {
+            first = first ? first : seen[i];
+            assert_ptr_equal(seen[i], first);
+        }
+    }
+}
+
+static void test_scratch(void **state)
+{
+    struct thread *thread = begin_thread();
+    uint8_t *a, *b;
+
+    (void)state;
+    thread_scratch_begin(thread);
+    a = thread_scratch(thread, 3);
+    b = thread_scratch(thread, 0x10000);
+    assert_true(a && b && !((uintptr_t)a & 7) && !((uintptr_t)b & 7) && b >= a + 3);
+    memset(b, 1, 0x10000);
+    assert_null(thread_scratch(thread, 0x100000));
+    assert_null(thread_scratch(thread, SIZE_MAX - 7));
+    thread_scratch_begin(thread);
+    assert_ptr_equal(thread_scratch(thread, 0x100000), a);
+    assert_null(thread_scratch(thread, 1));
+    thread_scratch_begin(thread);
+}
+
+/* ---------------------------------------------------------------------------------------------- connections */
+
+static struct roster_entry roster[ROSTER_SIZE];
+static _Atomic(void *) table[ROSTER_SIZE];
+static struct connection first, second;
+static unsigned int attached;
+
+static bool attach(struct port *port, uint32_t slot)
+{
+    attached++;
+    if (slot != 3)
+        return false;
+    second.generation = roster[slot].generation;
+    atomic_store(&port->connections[slot], &second);
+    return true;
+}
+
+/* any slot that a queue entry may name */
+static void test_use_connection(void **state)
+{
+    struct port port = { .kind = PORT_CONNECTION, .roster = roster, .connections = table };
+    struct thread *thread = begin_thread();
+    uint32_t slot;
+
+    (void)state;
+    port_attach_connection = attach;
+    attached = 0;
+    for (slot = 0; slot < 2 * ROSTER_SIZE; slot++)
+        assert_null(port_use_connection(thread, &port, slot));
+    assert_null(port_use_connection(thread, &port, UINT32_MAX));
+    assert_int_equal(attached, 0);
+    /* one that this process does not know yet, then knows */
+    roster[3].state = ROSTER_PENDING;
+    roster[3].generation = 7;
+    assert_ptr_equal(port_use_connection(thread, &port, 3), &second);
+    assert_ptr_equal(thread->use[USE_CONNECTION], &second);
+    assert_ptr_equal(port_use_connection(thread, &port, 3), &second);
+    assert_int_equal(attached, 1);
+    /* another connection has got the slot */
+    first.generation = 7;
+    atomic_store(&table[3], &first);
+    roster[3].generation = 9;
+    assert_ptr_equal(port_use_connection(thread, &port, 3), &second);
+    assert_int_equal(attached, 2);
+    /* alpcserver knows no such connection */
+    roster[4].state = ROSTER_CONNECTED;
+    assert_null(port_use_connection(thread, &port, 4));
+    assert_null(thread->use[USE_CONNECTION]);
+    thread_release(thread, USE_CONNECTION);
+    memset((void *)roster, 0, sizeof(roster));
+}
+
+struct setter
+{
+    struct connection *connection;
+    uint32_t first;
+};
+
+static void *set_contexts(void *arg)
+{
+    const struct setter *setter = arg;
+    uint32_t i;
+
+    for (i = setter->first; i < 2u << CELL_INDEX_BITS; i += 4)
+        CHECK_EQUAL(connection_set_context(setter->connection, i, UINT64_C(0x100000000) + i), STATUS_SUCCESS);
+    return NULL;
+}
+
+static void test_contexts(void **state)
+{
+    struct connection connection = { .end = END_CLIENT };
+    struct setter setters[4];
+    uint32_t i;
+
+    (void)state;
+    assert_int_equal(connection_set_context(&connection, 5, 0), STATUS_SUCCESS);
+    assert_null(connection.contexts);
+    assert_int_equal(connection_context(&connection, 5), 0);
+    for (i = 0; i < ARRAY_SIZE(setters); i++)
+        setters[i] = (struct setter){ &connection, i };
+    run_threads(ARRAY_SIZE(setters), set_contexts, setters, sizeof(setters[0]));
+    for (i = 0; i < 2u << CELL_INDEX_BITS; i++)
+        assert_int_equal(connection_context(&connection, i), UINT64_C(0x100000000) + i);
+    /* cells that there are not */
+    assert_int_equal(connection_set_context(&connection, 2u << CELL_INDEX_BITS, 1), STATUS_SUCCESS);
+    assert_int_equal(connection_set_context(&connection, UINT32_MAX, 1), STATUS_SUCCESS);
+    assert_int_equal(connection_context(&connection, 2u << CELL_INDEX_BITS), 0);
+    assert_int_equal(connection_context(&connection, UINT32_MAX), 0);
+    connection_unmap(&connection);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_retiring), cmocka_unit_test(test_dead_user),      cmocka_unit_test(test_records),
+        cmocka_unit_test(test_scratch),  cmocka_unit_test(test_use_connection), cmocka_unit_test(test_contexts),
+    };
+
+    thread_init();
+    return STRESS_MAIN("test_port", tests);
+}
