@@ -445,6 +445,8 @@ NTSTATUS call_thread_terminated(void *args)
     struct thread_gone_request request = { .process = params->process_id, .thread = params->thread_id };
     sigset_t saved;
 
+    /* one that still runs would go on to take messages, or be woken for one that it does not take */
+    thread_await_end(request.process, request.thread);
     process_lock(&saved);
     process_notify(REQUEST_thread_gone, &request);
     process_unlock(&saved);

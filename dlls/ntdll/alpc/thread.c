@@ -110,6 +110,27 @@ struct thread *thread_register(uint32_t process_id, uint32_t thread_id)
     return thread;
 }
 
+#define AWAIT_TRIES 10000
+#define AWAIT_PAUSE_NS 100000
+
+void thread_await_end(uint32_t process_id, uint32_t thread_id)
+{
+    static const struct timespec pause = { .tv_nsec = AWAIT_PAUSE_NS };
+    uint64_t who = (uint64_t)process_id << 32 | thread_id;
+    const struct thread *thread;
+    uint32_t native = 0;
+    sigset_t saved;
+    int tries;
+
+    process_lock(&saved);
+    for (thread = atomic_load(&records); thread && !native; thread = thread->next)
+        if (thread->sleeper == who)
+            native = atomic_load(&thread->native);
+    process_unlock(&saved);
+    for (tries = 0; native && !thread_dead(native) && tries < AWAIT_TRIES; tries++)
+        nanosleep(&pause, NULL);
+}
+
 void thread_unregister(void)
 {
     struct thread *thread = thread_record;

@@ -45,6 +45,12 @@ extern __thread struct thread *thread_record;
 /* the slow part of thread_current: the first call of a thread.  NULL when memory is short */
 struct thread *thread_register(uint32_t process_id, uint32_t thread_id);
 
+/*
+ * Waits, for a second at most, until a thread of this process that has been terminated runs no more: Wine says that it
+ * has ended before it has.
+ */
+void thread_await_end(uint32_t process_id, uint32_t thread_id);
+
 /* undoes what a call of this thread left behind that ended in a fault */
 void thread_recover(struct thread *thread);
 
