@@ -21,10 +21,11 @@ NTSTATUS capture_name(struct thread *thread, const UNICODE_STRING *name, UNICODE
     UNICODE_STRING given = *name;
 
     *captured = (UNICODE_STRING){ 0 };
-    if (!given.Buffer || !given.Length)
+    if (!given.Length)
         return STATUS_SUCCESS;
     if (given.Length % sizeof(WCHAR))
         return STATUS_OBJECT_NAME_INVALID;
+    probe_read(given.Buffer, given.Length);
     captured->Buffer = (WCHAR *)capture_bytes(thread, given.Buffer, given.Length);
     captured->Length = captured->MaximumLength = given.Length;
     return captured->Buffer ? STATUS_SUCCESS : STATUS_NO_MEMORY;
@@ -39,6 +40,7 @@ NTSTATUS capture_attributes(struct thread *thread, const OBJECT_ATTRIBUTES *attr
     *captured = (struct captured_attributes){ 0 };
     if (!attributes)
         return STATUS_SUCCESS;
+    probe_read(attributes, sizeof(*attributes));
     given = *attributes;
     if (given.Length != sizeof(given))
         return STATUS_INVALID_PARAMETER;
@@ -56,7 +58,10 @@ void capture_port_attributes(const ALPC_PORT_ATTRIBUTES *attributes, struct capt
     ALPC_PORT_ATTRIBUTES given = { 0 };
 
     if (attributes)
+    {
+        probe_read(attributes, sizeof(*attributes));
         given = *attributes;
+    }
     captured->flags = given.Flags & ~(ULONG)ALPC_PORFLG_LPC_MODE; /* the system's own [3.1] */
     captured->max_message = given.MaxMessageLength < ALPC_MAX_MESSAGE_LENGTH ? (ULONG)given.MaxMessageLength
                                                                              : ALPC_MAX_MESSAGE_LENGTH;

@@ -36,6 +36,15 @@ static inline void probe_write(void *memory, size_t size)
     }
 }
 
+/* Faults unless all bytes can be read: also those of a structure that nobody looks at. */
+static inline void probe_read(const void *memory, size_t size)
+{
+    const volatile uint8_t *at = memory, *end = at + size;
+
+    for (; at < end; at = (const volatile uint8_t *)(((uintptr_t)at | 0xfff) + 1))
+        (void)*at;
+}
+
 /* the parts of OBJECT_ATTRIBUTES that ports know */
 struct captured_attributes
 {

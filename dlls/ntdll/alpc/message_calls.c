@@ -32,15 +32,6 @@ static NTSTATUS check_flags(const struct NtAlpcSendWaitReceivePort_params *param
     return STATUS_SUCCESS;
 }
 
-/* reads a byte of each page */
-static void probe_read(const void *memory, size_t size)
-{
-    const volatile uint8_t *at = memory, *end = at + size;
-
-    for (; at < end; at = (const volatile uint8_t *)(((uintptr_t)at | 0xfff) + 1))
-        (void)*at;
-}
-
 /* one that is told its id, in the header that was sent [4.5] */
 static bool is_asynchronous_request(const struct NtAlpcSendWaitReceivePort_params *params,
                                     const struct message_out *out)
@@ -52,9 +43,11 @@ static bool is_asynchronous_request(const struct NtAlpcSendWaitReceivePort_param
 static NTSTATUS capture_send(const struct NtAlpcSendWaitReceivePort_params *params, struct message_out *out)
 {
     struct sent_attributes sent;
-    PORT_MESSAGE header = *params->send;
+    PORT_MESSAGE header;
     NTSTATUS status;
 
+    probe_read(params->send, HEADER_SIZE);
+    header = *params->send;
     out->data_length = (uint16_t)header.u1.s1.DataLength;
     out->total_length = (uint16_t)header.u1.s1.TotalLength;
     out->message_id = header.MessageId;
