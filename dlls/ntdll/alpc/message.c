@@ -758,7 +758,11 @@ static bool mend(struct thread *thread, struct port *port)
 {
     if (atomic_load_explicit(&port->doubt, memory_order_relaxed) && audit(thread, port))
         return true;
-    return queue_mend(port->queue);
+    if (!queue_mend(port->queue))
+        return false;
+    /* what stood in the gap is lost */
+    atomic_store_explicit(&port->doubt, 1, memory_order_relaxed);
+    return true;
 }
 
 static void sleep_on_queue(struct thread *thread, struct port *port, const struct deadline *deadline)
@@ -825,5 +829,8 @@ NTSTATUS message_receive(struct thread *thread, struct port *port, struct messag
     }
     if (!slept)
         spin_succeeded(&spin);
+    /* this thread may have been woken for the message; another one may have room for it */
+    if (status == STATUS_BUFFER_TOO_SMALL)
+        queue_ring(port->queue);
     return status;
 }

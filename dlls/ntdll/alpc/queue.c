@@ -154,6 +154,26 @@ void queue_take(struct queue *queue, uint64_t position)
                                             memory_order_relaxed);
 }
 
+/*
+ * Posts an entry that leads nowhere at each position from head to end: what is posted behind the head, by someone who was
+ * told a wrong tail, would never be found.  Returns how far it came: somebody may have posted there just now.
+ */
+static uint64_t fill_gap(struct queue *queue, uint64_t head, uint64_t end)
+{
+    for (; head != end; head++)
+    {
+        uint64_t old = atomic_load_explicit(slot_of(queue, head), memory_order_acquire);
+        uint64_t nothing = tag_of(queue, head) << TAG_SHIFT |
+                           (uint64_t)((1u << QUEUE_ENTRY_SLOT_BITS) - 1) << SLOT_SHIFT;
+
+        if (old >> TAG_SHIFT == tag_of(queue, head) ||
+            !atomic_compare_exchange_strong_explicit(slot_of(queue, head), &old, nothing, memory_order_seq_cst,
+                                                     memory_order_relaxed))
+            break;
+    }
+    return head;
+}
+
 bool queue_mend(struct queue *queue)
 {
     uint64_t head = atomic_load_explicit(&queue->desk->head, memory_order_acquire);
@@ -168,8 +188,11 @@ bool queue_mend(struct queue *queue)
         atomic_compare_exchange_strong_explicit(&queue->post->tail, &tail, head, memory_order_release,
                                                 memory_order_relaxed);
     else if (position != head)
+    {
+        position = fill_gap(queue, head, position);
         return atomic_compare_exchange_strong_explicit(&queue->desk->head, &head, position, memory_order_acq_rel,
                                                        memory_order_relaxed);
+    }
     return false;
 }
 
