@@ -310,9 +310,9 @@ void ports_forget_process(const struct process *process)
 {
     struct port *port, *next;
 
-    watch_catch_up();
+    /* the others end with their file */
     HASH_ITER(hh, by_id, port, next)
-        if (port->owner == process && !port->watch.opened)
+        if (port->owner == process && !port->inode)
             port_destroy(port);
 }
 

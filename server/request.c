@@ -141,7 +141,7 @@ static NTSTATUS handle_find_port(struct client *client, const struct find_port_r
     return STATUS_SUCCESS;
 }
 
-/* a port with a handle elsewhere lives on: only its watch ends it */
+/* what has a file ends with that: it may have a handle elsewhere */
 static NTSTATUS handle_close_port(struct client *client, const struct close_port_request *request, data_list data,
                                   struct reply *reply)
 {
@@ -152,7 +152,7 @@ static NTSTATUS handle_close_port(struct client *client, const struct close_port
     port = port_by_id(request->port);
     if (!port || port->owner != client->process)
         return STATUS_INVALID_HANDLE;
-    if (!port->watch.opened)
+    if (!port->inode)
         port_destroy(port);
     return STATUS_SUCCESS;
 }

@@ -4,8 +4,8 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The kernel drops events when more than max_queued_events (16384 by default) wait to be read.  A watch has at most
- * three at a time (opened, closed, gone), so with few enough watches for each instance none is ever lost.
+ * The kernel drops events when more than max_queued_events (16384 by default) wait to be read.  A watch has at most two
+ * (the file has gone, and the watch with it), so with few enough watches for each instance none is ever lost.
  */
 
 #include "watch.h"
@@ -41,11 +41,8 @@ static void handle_event(struct inotify *inotify, const struct inotify_event *ev
     HASH_FIND_INT(inotify->watches, &event->wd, watch);
     if (!watch)
         return;
-    if (event->mask & IN_OPEN)
-        watch->opened = true;
-    /* the descriptors through which the file is passed on were opened for writing too: they do not count */
-    if (event->mask & IN_CLOSE_NOWRITE && watch->opened)
-        watch->closed(watch);
+    watch->gone = true;
+    watch->closed(watch);
 }
 
 /* false when nothing is left to read */
@@ -117,14 +114,14 @@ int watch_begin(struct watch *watch, void (*closed)(struct watch *watch))
         return -1;
     }
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    watch->wd = inotify_add_watch(inotify->fd, path, IN_OPEN | IN_CLOSE_NOWRITE);
+    watch->wd = inotify_add_watch(inotify->fd, path, IN_DELETE_SELF);
     if (watch->wd == -1)
     {
         close(fd);
         return -1;
     }
     watch->inotify = inotify;
-    watch->opened = false;
+    watch->gone = false;
     watch->closed = closed;
     inotify->count++;
     HASH_ADD_INT(inotify->watches, wd, watch);
@@ -138,7 +135,8 @@ void watch_end(struct watch *watch)
     if (!inotify)
         return;
     HASH_DELETE(hh, inotify->watches, watch);
-    inotify_rm_watch(inotify->fd, watch->wd); /* fails when the file has gone already */
+    if (!watch->gone)
+        inotify_rm_watch(inotify->fd, watch->wd);
     inotify->count--;
     watch->inotify = NULL;
 }

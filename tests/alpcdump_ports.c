@@ -25,7 +25,10 @@ static struct control server = CONTROL_INIT, client = CONTROL_INIT;
 static void call(struct control *control, enum request_code code, void *request, const struct control_data *data,
                  void *reply, int *fds)
 {
-    assert_int_equal(control_call(control, code, request, data, reply, NULL, fds), STATUS_SUCCESS);
+    int others[PROTOCOL_MAX_FDS];
+
+    /* what a port's file is open by stays open until the program ends: it is the handle */
+    assert_int_equal(control_call(control, code, request, data, reply, NULL, fds ? fds : others), STATUS_SUCCESS);
 }
 
 /* code points below U+0800 in UTF-8; texts are made anew with each call, one at a time */
@@ -67,14 +70,19 @@ static void begin_process(struct control *control, uint32_t id, const char *prog
     call(control, REQUEST_init, &request, data, &reply, NULL);
 }
 
+/* what stands for the handle of the port that was made last: its file, open */
+static int last_handle;
+
 static uint64_t create_port(const char *name, uint32_t flags, uint32_t max_message, const char *security)
 {
     static uint8_t descriptor[FIXTURE_SIZE];
     struct create_port_request request = { .flags = flags, .max_message = max_message, .absolute = 1 };
     const struct control_data data[] = { utf16(name), { descriptor, security ? put_sd(descriptor, security) : 0 } };
     struct create_port_reply reply;
+    int fds[PROTOCOL_MAX_FDS];
 
-    call(&server, REQUEST_create_port, &request, data, &reply, NULL);
+    call(&server, REQUEST_create_port, &request, data, &reply, fds);
+    last_handle = fds[0];
     return reply.port;
 }
 
@@ -162,12 +170,16 @@ static void begin_receiver(struct connection *connection)
         usleep(1000);
 }
 
-static void close_port(uint64_t port)
+static void close_last_port(void)
 {
-    struct close_port_request request = { .port = port };
-    struct close_port_reply reply;
+    struct find_port_request request = { .number = 0 };
+    const struct control_data data = utf16("\\gone");
+    struct find_port_reply reply;
 
-    call(&server, REQUEST_close_port, &request, NULL, &reply, NULL);
+    close(last_handle);
+    /* when this is answered alpcserver has seen it */
+    assert_int_equal(control_call(&server, REQUEST_find_port, &request, &data, &reply, NULL, NULL),
+                     STATUS_OBJECT_NAME_NOT_FOUND);
 }
 
 int main(void)
@@ -195,7 +207,7 @@ int main(void)
     short_lived = create_port("\\gone", 0, 0, NULL);
     orphan = connect_to(short_lived, "\\gone");
     answer(&orphan, true);
-    close_port(short_lived);
+    close_last_port();
     (void)waiting, (void)unnamed;
     puts("ready");
     fflush(stdout);

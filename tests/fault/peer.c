@@ -136,13 +136,20 @@ static void close_client(const ALPC_MESSAGE_ATTRIBUTES *attributes)
     const ALPC_CONTEXT_ATTR *context = (const void *)(attributes + 1);
     ULONG_PTR place = (ULONG_PTR)context->PortContext;
     HANDLE port;
+    ULONG begun;
 
     if (!(attributes->ValidAttributes & ALPC_MESSAGE_CONTEXT_ATTRIBUTE) || place >= 0x8000)
     {
         mistake("context of a closed port", attributes->ValidAttributes, (ULONG)place);
         return;
     }
-    port = InterlockedExchangePointer(&comm_ports[place], NULL);
+    /* the client may be gone before the call that accepts it has come back, in another thread */
+    for (begun = GetTickCount(); !(port = InterlockedExchangePointer(&comm_ports[place], NULL));)
+    {
+        if (GetTickCount() - begun > HANG_MS)
+            break;
+        Sleep(0);
+    }
     if (!port || NtClose(port))
         mistake("closed twice", (ULONG)place, 0);
     InterlockedIncrement(&closed);

@@ -199,8 +199,28 @@ struct peer
 {
     struct control control;
     int fds[PROTOCOL_MAX_FDS];
+    int *handles; /* what stands for the handles of the ports: their files, open */
+    size_t handle_count;
     const void *data;
 };
+
+static void keep_handle(struct peer *peer)
+{
+    int *handles;
+
+    if (peer->fds[0] == -1 || !(handles = realloc(peer->handles, (peer->handle_count + 1) * sizeof(*handles))))
+        return;
+    peer->handles = handles;
+    peer->handles[peer->handle_count++] = fcntl(peer->fds[0], F_DUPFD_CLOEXEC, 0);
+}
+
+static void close_handles(struct peer *peer)
+{
+    while (peer->handle_count)
+        close(peer->handles[--peer->handle_count]);
+    free(peer->handles);
+    peer->handles = NULL;
+}
 
 static void close_fds(struct peer *peer)
 {
@@ -218,8 +238,13 @@ static void close_fds(struct peer *peer)
 static NTSTATUS call(struct peer *peer, enum request_code code, void *request, const struct control_data *data,
                      void *reply)
 {
+    NTSTATUS status;
+
     close_fds(peer);
-    return control_call(&peer->control, code, request, data, reply, &peer->data, peer->fds);
+    status = control_call(&peer->control, code, request, data, reply, &peer->data, peer->fds);
+    if (!status && (code == REQUEST_create_port || code == REQUEST_connect_port || code == REQUEST_accept_port))
+        keep_handle(peer);
+    return status;
 }
 
 static void begin_client(struct peer *peer)
@@ -247,6 +272,7 @@ static void begin_process(struct peer *peer, uint32_t id)
 static void end_peer(struct peer *peer)
 {
     close_fds(peer);
+    close_handles(peer);
     control_disconnect(&peer->control);
 }
 
@@ -1001,9 +1027,12 @@ static void test_ports(void **state)
     attach.inode = first.inode ^ second.inode ^ 0x5555;
     assert_int_equal(call(&other, REQUEST_attach_port, &attach, NULL, &attached), STATUS_OBJECT_TYPE_MISMATCH);
 
-    /* only the owner can give up a port that has no handle */
+    /* only the owner can give up a port, and only one that has no handle */
     assert_int_equal(simple_call(&other, REQUEST_close_port, first.port), STATUS_INVALID_HANDLE);
     assert_int_equal(simple_call(&peer, REQUEST_close_port, first.port), STATUS_SUCCESS);
+    assert_int_equal(simple_call(&peer, REQUEST_query_name, first.port), STATUS_SUCCESS);
+    close(peer.handles[0]);
+    peer.handles[0] = peer.handles[--peer.handle_count];
     assert_int_equal(simple_call(&peer, REQUEST_close_port, first.port), STATUS_INVALID_HANDLE);
     assert_int_equal(simple_call(&peer, REQUEST_query_name, first.port), STATUS_INVALID_HANDLE);
     assert_int_equal(simple_call(&peer, REQUEST_query_security, first.port), STATUS_INVALID_HANDLE);

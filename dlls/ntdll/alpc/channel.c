@@ -37,22 +37,23 @@ int channel_create(uint64_t connection)
 
 bool channel_map(struct channel *channel, int fd, bool far)
 {
-    struct channel_header *header = mmap(NULL, CHANNEL_HOT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    size_t size = far ? CHANNEL_SIZE : CHANNEL_HOT_SIZE;
+    struct channel_header *header = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 
     if (header == MAP_FAILED)
         return false;
-    *channel = (struct channel){ .header = header };
     if (header->magic != CHANNEL_MAGIC || header->version != SHM_VERSION)
-        errno = EPROTO;
-    else if (!far || channel_map_far(channel, fd))
     {
-        queue_init(&channel->client_queue, &header->post, &header->desk,
-                   (_Atomic uint64_t *)((uint8_t *)header + CHANNEL_RING_OFFSET), CLIENT_QUEUE_BITS);
-        return true;
+        munmap(header, size);
+        errno = EPROTO;
+        return false;
     }
-    munmap(header, CHANNEL_HOT_SIZE);
-    channel->header = NULL;
-    return false;
+    *channel = (struct channel){ .header = header, .size = size };
+    if (far)
+        channel->far = (uint8_t *)header + CHANNEL_FAR_OFFSET;
+    queue_init(&channel->client_queue, &header->post, &header->desk,
+               (_Atomic uint64_t *)((uint8_t *)header + CHANNEL_RING_OFFSET), CLIENT_QUEUE_BITS);
+    return true;
 }
 
 bool channel_map_far(struct channel *channel, int fd)
@@ -74,10 +75,11 @@ void channel_unmap_far(struct channel *channel)
 
 void channel_unmap(struct channel *channel)
 {
-    channel_unmap_far(channel);
+    if (channel->size == CHANNEL_HOT_SIZE)
+        channel_unmap_far(channel);
     if (channel->header)
-        munmap(channel->header, CHANNEL_HOT_SIZE);
-    channel->header = NULL;
+        munmap(channel->header, channel->size);
+    *channel = (struct channel){ .header = NULL };
 }
 
 /* ---------------------------------------------------------------------------------------------- allocation */

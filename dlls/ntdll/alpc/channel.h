@@ -21,6 +21,7 @@ struct channel
 {
     struct channel_header *header;
     uint8_t *far; /* NULL where only the near part is mapped: alpcserver */
+    size_t size;  /* mapped at header; the far part may be mapped apart from it */
     struct queue client_queue;
     struct channel_cursor
     {

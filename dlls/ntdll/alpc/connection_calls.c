@@ -156,13 +156,7 @@ static NTSTATUS connect_port(struct thread *thread, struct connecting *connectin
     status = make_client(thread, connecting, &port, &fd, &message_gen);
     if (!status)
         status = connection_set_context(port->connection, CELL_CONNECT, connecting->sent.context);
-    process_unlock(&saved);
-    if (!status && connecting->sync)
-    {
-        status = await_reply(thread, port, message_gen, in, &connecting->deadline);
-        in->context = connecting->sent.context;
-    }
-    process_lock(&saved);
+    /* while the server is deciding: Wine's server takes its time too */
     if (!status)
         status = handle_create(port, fd, connecting->object.attributes, NULL, handle);
     else if (fd != -1)
@@ -170,6 +164,15 @@ static NTSTATUS connect_port(struct thread *thread, struct connecting *connectin
     if (status && port)
         object_discard(port);
     process_unlock(&saved);
+    if (status || !connecting->sync)
+        return status;
+    if ((status = handle_port(thread, *handle, &port)))
+        return status; /* the program has closed what it was not given yet */
+    status = await_reply(thread, port, message_gen, in, &connecting->deadline);
+    in->context = connecting->sent.context;
+    if (status)
+        handle_withdraw(*handle, port);
+    thread_release(thread, USE_PORT);
     return status;
 }
 
@@ -301,7 +304,7 @@ static NTSTATUS accept_port(struct thread *thread, struct port *server_port, con
         port = object_communication_port(PORT_SERVER, reply.port, reply.inode, accepting->attributes.flags, connection);
     if (!port)
     {
-        /* the file goes unopened, and with it the port once this process has gone */
+        /* the port goes with its file */
         if (fds[0] != -1)
             close(fds[0]);
         return STATUS_NO_MEMORY;

@@ -196,7 +196,7 @@ static NTSTATUS open_file(int fd, ULONG attributes, HANDLE *handle)
     for (i = 0; i < length; i++)
         wide[i] = (WCHAR)path[i];
     name.Length = name.MaximumLength = (USHORT)(length * (int)sizeof(WCHAR));
-    /* opened for reading, as alpcserver expects; not for synchronous use, so that the name can be attached */
+    /* not for synchronous use, so that the name can be attached */
     return host_NtCreateFile(handle, PORT_ALL_ACCESS, &oa, &io, NULL, 0, FILE_SHARE_ALL, FILE_OPEN, 0, NULL, 0);
 }
 
@@ -253,6 +253,17 @@ NTSTATUS handle_close_locked(HANDLE handle)
     if (port)
         object_handle_removed(port);
     return status;
+}
+
+void handle_withdraw(HANDLE handle, const struct port *port)
+{
+    struct handle_entry *entry = entry_of(handle);
+    sigset_t saved;
+
+    process_lock(&saved);
+    if (entry && atomic_load(&entry->port) == port)
+        handle_close_locked(handle);
+    process_unlock(&saved);
 }
 
 NTSTATUS handle_close(HANDLE handle)

@@ -42,6 +42,9 @@ NTSTATUS handle_create(struct port *port, int fd, ULONG attributes, HANDLE name,
 /* NtClose and NtDuplicateObject of a handle in the table; target, which may be NULL, is not the program's memory */
 NTSTATUS handle_close(HANDLE handle);
 NTSTATUS handle_close_locked(HANDLE handle);
+
+/* closes a handle that the program was not given, unless it has done so itself */
+void handle_withdraw(HANDLE handle, const struct port *port);
 NTSTATUS handle_duplicate(HANDLE source, HANDLE target_process, HANDLE *target, ACCESS_MASK access, ULONG attributes,
                           ULONG options);
 
