@@ -258,6 +258,8 @@ static NTSTATUS handle_attach_port(struct client *client, const struct attach_po
         return status;
     answer->server_port = server_port->id;
     answer->slot = connection->slot;
+    if (port->kind == PORT_SERVER)
+        answer->context = atomic_load(&server_port->roster[connection->slot].port_context);
     answer->generation = connection->generation;
     answer->client_process = connection->processes[END_CLIENT][0]->id;
     answer->server_process = server_port->owner->id;

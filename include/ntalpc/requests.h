@@ -117,6 +117,7 @@ REQUEST(attach_port)
 REPLY(attach_port)
     U64(port)
     U64(server_port)
+    U64(context)       /* PortContext of a server communication port */
     U32(kind)          /* enum port_kind */
     U32(flags)
     U32(slot)

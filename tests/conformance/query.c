@@ -107,6 +107,29 @@ static void test_flags(struct agent *server, struct agent *client)
     close_connection(&c);
 }
 
+/* a port is the same wherever its handle is */
+static void test_elsewhere(void)
+{
+    struct agent *agent = agent_process();
+    HANDLE process = agent_process_handle(agent), copies[3];
+    struct ports ports;
+    unsigned int i;
+
+    open_ports(&ports);
+    ok_status("4.1", send_datagram(ports.client, 1), STATUS_SUCCESS);
+    for (i = 0; i < ARRAY_SIZE(copies); i++)
+        DuplicateHandle(GetCurrentProcess(),
+                        i == 0   ? ports.connection
+                        : i == 1 ? ports.server
+                                 : ports.client,
+                        process, &copies[i], 0, FALSE, DUPLICATE_SAME_ACCESS);
+    check_basic(agent, copies[0], ALPC_PORFLG_ALLOW_LPC_REQUESTS, ANY_SEQUENCE, NULL);
+    check_basic(agent, copies[1], ALPC_PORFLG_ALLOW_LPC_REQUESTS, ANY_SEQUENCE, PORT_CONTEXT);
+    check_basic(agent, copies[2], ALPC_PORFLG_ALLOW_LPC_REQUESTS, 2, NULL);
+    close_ports(&ports);
+    agent_stop(agent);
+}
+
 /* ---------------------------------------------------------------------------------------------- buffers */
 
 static void check_lengths(HANDLE port, ALPC_PORT_INFORMATION_CLASS class, ULONG size)
@@ -225,6 +248,7 @@ START_TEST(query)
     RUN(test_flags);
     RUN(test_session);
     end_tests();
+    test_elsewhere();
     test_lengths();
     test_bad_classes();
 }

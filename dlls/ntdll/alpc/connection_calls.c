@@ -31,6 +31,7 @@ struct captured_message
 /* Lengths that make no sense are left for alpcserver to refuse, which looks up the name first [4.2]. */
 static NTSTATUS capture_message(struct thread *thread, const PORT_MESSAGE *message, struct captured_message *captured)
 {
+    probe_read(message, HEADER_SIZE);
     captured->header = *message;
     captured->data_length = (uint16_t)captured->header.u1.s1.DataLength;
     captured->total_length = (uint16_t)captured->header.u1.s1.TotalLength;

@@ -280,12 +280,16 @@ static struct port *attached_port(uint64_t inode, const struct attach_port_reply
         .session = reply->server_session,
     };
     struct connection *connection;
+    struct port *port;
 
     if (reply->kind == PORT_CONNECTION)
         return object_connection_port(reply->port, inode, reply->flags, fds[0], fds[1], fds[2]);
     if (!(connection = object_connection(&info, fds[0], fds[1], fds[2])))
         return NULL;
-    return object_communication_port((enum port_kind)reply->kind, reply->port, inode, reply->flags, connection);
+    port = object_communication_port((enum port_kind)reply->kind, reply->port, inode, reply->flags, connection);
+    if (port)
+        port->context = reply->context;
+    return port;
 }
 
 NTSTATUS object_attach_port(uint64_t inode, struct port **result)
