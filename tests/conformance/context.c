@@ -346,6 +346,59 @@ static void test_two_clients(struct agent *server, struct agent *client)
     agent_stop(second);
 }
 
+/* another process that has got the server's handles [7, 40] knows whom they are for; so does the client's */
+static void test_other_process(struct agent *server, struct agent *client)
+{
+    struct agent *guest = agent_process();
+    struct connected c;
+    HANDLE ports[3], given[3];
+    PORT_MESSAGE message;
+    struct call *call;
+    unsigned int i;
+
+    open_connection(&c, server, client);
+    given[0] = c.listening;
+    given[1] = c.comm;
+    given[2] = c.port;
+    for (i = 0; i < ARRAY_SIZE(ports); i++)
+        ok(DuplicateHandle(agent_process_handle(i == 2 ? client : server), given[i], guest->process, &ports[i], 0,
+                           FALSE, DUPLICATE_SAME_ACCESS),
+           "cannot duplicate the port: %lu\n", GetLastError());
+    send_with(client, c.port, 0, CLIENT_CONTEXT);
+    message = receive_message(guest, ports[0], REQUEST);
+    check_context(guest, "4.8.1", PORT_CONTEXT, NULL, 1);
+    answer_with(guest, ports[1], RELEASE, &message, SERVER_CONTEXT);
+    receive_message(client, c.port, LPC_REPLY);
+    check_context(client, "4.8.1", NULL, CLIENT_CONTEXT, 0);
+    prepare_sync(guest, ports[1], SERVER_CONTEXT);
+    begin(guest, call_exchange);
+    message = receive_message(client, c.port, REQUEST);
+    answer_with(client, c.port, RELEASE, &message, NULL);
+    ok_status("4.4", end(guest), STATUS_SUCCESS);
+    check_received(guest, "4.4", LPC_REPLY, "message", 7);
+    check_context(guest, "4.8.1", PORT_CONTEXT, SERVER_CONTEXT, 0);
+    for (i = 0; i < ARRAY_SIZE(ports); i++)
+    {
+        call = prepare(guest);
+        call->port = ports[i];
+        ok_status("1.3", perform(guest, call_query_basic), STATUS_SUCCESS);
+        ok(call->basic.PortContext == (i == 1 ? PORT_CONTEXT : NULL), "[1.3] %u: PortContext %p\n", i,
+           call->basic.PortContext);
+    }
+    /* an answer that the client's port gets through another process */
+    prepare_sync(guest, ports[2], CLIENT_CONTEXT);
+    begin(guest, call_exchange);
+    message = receive_message(server, c.listening, REQUEST);
+    check_context(server, "4.8.1", PORT_CONTEXT, NULL, 2);
+    answer_with(server, c.listening, RELEASE, &message, NULL);
+    ok_status("4.4", end(guest), STATUS_SUCCESS);
+    check_context(guest, "4.8.1", NULL, CLIENT_CONTEXT, 0);
+    for (i = 0; i < ARRAY_SIZE(ports); i++)
+        close_handle(guest, ports[i]);
+    close_connection(&c);
+    agent_stop(guest);
+}
+
 /* ---------------------------------------------------------------------------------------------- notices */
 
 /* [4.8.1, 4.11] a client goes: what is told then names it, and what the server has given to a message comes back */
@@ -631,6 +684,7 @@ START_TEST(context)
     RUN(test_many);
     RUN(test_forgotten);
     RUN(test_two_clients);
+    RUN(test_other_process);
     RUN(test_client_goes);
     RUN(test_canceled_callback);
     RUN(test_sent);
