@@ -124,6 +124,12 @@ static void start_server(const char *option)
 {
     int fd, tries;
 
+    /* a test that failed has left its own */
+    if (server > 0 && !waitpid(server, NULL, WNOHANG))
+    {
+        kill(server, SIGKILL);
+        wait_program(server);
+    }
     server = start_program((const char *const[3]){ "-f", option, NULL });
     for (tries = 0; (fd = raw_connect()) == -1; tries++)
     {
