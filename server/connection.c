@@ -581,6 +581,8 @@ NTSTATUS connection_accept(struct port *server_port, const struct accept_request
         return status;
     *server = connection->end[END_SERVER];
     message.flags = atomic_load(&connection->channel.header->connect.flags) & CELL_SYNC;
+    if (!request->accept)
+        message.flags |= CELL_REFUSED;
     if (!write_cell(connection, CELL_CONNECT, &message))
     {
         abandon_port(connection, END_SERVER);
@@ -589,8 +591,9 @@ NTSTATUS connection_accept(struct port *server_port, const struct accept_request
     if (!request->accept)
     {
         release_slot(connection);
-        set_stage(connection, LINK_REFUSED);
+        /* the answer first: a client that sees that it was refused looks for no more */
         answer_request(connection, false);
+        set_stage(connection, LINK_REFUSED);
         queue_close(&connection->channel.client_queue);
         wake_waiting(connection);
         return STATUS_SUCCESS;
@@ -726,14 +729,14 @@ static void refuse(struct connection *connection)
 {
     const struct server_message nothing = {
         .type = LPC_CONNECTION_REPLY,
-        .flags = atomic_load(&connection->channel.header->connect.flags) & CELL_SYNC,
+        .flags = (atomic_load(&connection->channel.header->connect.flags) & CELL_SYNC) | CELL_REFUSED,
         .total_length = HEADER_SIZE,
     };
 
     release_slot(connection);
-    set_stage(connection, LINK_REFUSED);
     write_cell(connection, CELL_CONNECT, &nothing);
     answer_request(connection, false);
+    set_stage(connection, LINK_REFUSED);
     queue_close(&connection->channel.client_queue);
     wake_waiting(connection);
     reap(connection);

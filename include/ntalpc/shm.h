@@ -109,6 +109,7 @@ enum cell_phase
 #define CELL_SYNC 0x01u     /* the author waits on the cell for the answer */
 #define CELL_RELEASE 0x02u  /* nothing is to come after this: a datagram, or an answer that ends the message */
 #define CELL_CALLBACK 0x04u /* the answer is itself a request, and who wrote it waits on the cell */
+#define CELL_REFUSED 0x08u  /* the answer to a connection request: no */
 
 #define CELL_INLINE_SIZE 128
 #define CELL_WINDOW_SIZE 65536

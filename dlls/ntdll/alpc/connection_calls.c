@@ -140,8 +140,7 @@ static NTSTATUS await_reply(struct thread *thread, struct port *port, uint32_t m
 
     if (status)
         return status == STATUS_PORT_DISCONNECTED ? STATUS_PORT_CONNECTION_REFUSED : status;
-    return (channel_link(&connection->channel) & LINK_STAGE_MASK) == LINK_REFUSED ? STATUS_PORT_CONNECTION_REFUSED
-                                                                                  : STATUS_SUCCESS;
+    return in->refused ? STATUS_PORT_CONNECTION_REFUSED : STATUS_SUCCESS;
 }
 
 static NTSTATUS connect_port(struct thread *thread, struct connecting *connecting, struct message_in *in,

@@ -398,6 +398,7 @@ static NTSTATUS take_answer(struct thread *thread, const struct message_ref *ref
         return STATUS_MESSAGE_LOST;
     }
     describe(in, connection, ref->id, ref->gen, &content);
+    in->refused = content.flags & CELL_REFUSED;
     if ((status = check_room(in, content.total_length)))
     {
         struct message_ref again = *ref;

@@ -39,6 +39,7 @@ struct message_in
     uint32_t sequence;
     uint32_t message_id;
     uint32_t callback_id;
+    bool refused;          /* an answer to a connection request */
 };
 
 /* which message a synchronous sender waits for */
