@@ -501,7 +501,8 @@ NTSTATUS connection_create(struct port *server_port, const struct connect_reques
 static void wake_cell(struct connection *connection, uint32_t id, struct cell *cell, uint64_t state, void *arg)
 {
     (void)connection, (void)id, (void)arg;
-    if (state & CELL_WAITING)
+    /* whoever answered may have died before waking */
+    if (state & CELL_WAITING || (cell_phase(state) & ~1u) == CELL_ANSWER)
         cell_wake(cell);
 }
 
@@ -817,6 +818,11 @@ static void bury(struct connection *connection, uint32_t id, struct cell *cell, 
     {
         if (required)
             cell_claim(cell, gen, phase, CELL_FREE, nobody);
+    }
+    else if (phase == CELL_ANSWER + other(dead->end))
+    {
+        if (is_dead(dead, actor.thread, actor.process))
+            cell_wake(cell); /* it may have died before it did so itself */
     }
     else if (phase == CELL_HELD + dead->end)
     {

@@ -91,7 +91,7 @@ enum cell_phase
     CELL_SPENT = 3,      /* answered and read, but kept: the answer did not release it */
     CELL_QUEUED = 4,     /* + end: in that end's queue */
     CELL_HELD = 6,       /* + end: received by that end, which may answer */
-    CELL_ANSWERING = 8,  /* + end: the thread, of that end, is writing its answer */
+    CELL_ANSWERING = 8,  /* + end: the thread, of that end, is reading the message or writing its answer */
     CELL_ANSWER = 10,    /* + end: an answer stands ready for the waiting thread of that end */
     CELL_CANCELED = 12,  /* + end: the other side gave up what that end holds; a notice is in that end's queue */
     CELL_ABANDONED = 14, /* + end: the other side gave up while that end was writing its answer */

@@ -283,6 +283,6 @@ bool cell_sleep(struct channel *channel, struct cell *cell, uint64_t state, uint
 
 void cell_wake(struct cell *cell)
 {
-    if (atomic_fetch_and_explicit(&cell->state, ~(uint64_t)CELL_WAITING, memory_order_seq_cst) & CELL_WAITING)
-        futex_wake(futex_of(cell), INT_MAX);
+    atomic_fetch_and_explicit(&cell->state, ~(uint64_t)CELL_WAITING, memory_order_seq_cst);
+    futex_wake(futex_of(cell), INT_MAX);
 }

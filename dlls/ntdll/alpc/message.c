@@ -366,10 +366,11 @@ static void describe(struct message_in *in, const struct connection *connection,
 }
 
 /*
- * Copies a message out of a cell that this thread has in a phase of its own, then moves the cell on: a request stays
- * held, an answer that did not release the message leaves it spent, anything else is over.
+ * Copies a message out of a cell that this thread has in a phase of its own, then moves the cell on: a request is
+ * held, an answer that did not release the message leaves it spent, anything else is over.  Returns false if the sender
+ * has given up meanwhile: there was no message.
  */
-static void consume(struct thread *thread, struct connection *connection, const struct message_ref *ref,
+static bool consume(struct thread *thread, struct connection *connection, const struct message_ref *ref,
                     const struct content *content, uint32_t process, struct message_in *in)
 {
     enum cell_phase now = cell_phase(cell_state(ref->cell)), held = CELL_HELD + connection->end, next;
@@ -381,8 +382,13 @@ static void consume(struct thread *thread, struct connection *connection, const 
     thread_copy_end(thread);
     if (next == CELL_FREE)
         cell_free(ref->cell);
-    else if (next != now)
-        cell_claim(ref->cell, ref->gen, now, next, actor_of(thread, connection));
+    else if (!cell_claim(ref->cell, ref->gen, now, next, actor_of(thread, connection)) &&
+             now == CELL_ANSWERING + connection->end)
+    {
+        cell_free(ref->cell);
+        return false;
+    }
+    return true;
 }
 
 static NTSTATUS take_answer(struct thread *thread, const struct message_ref *ref, struct message_in *in)
@@ -591,8 +597,8 @@ static NTSTATUS take_arrival(struct thread *thread, struct port *port, struct ar
 {
     struct message_ref *ref = &arrival->ref;
     struct connection *connection = ref->connection;
-    enum cell_phase held = CELL_HELD + connection->end;
     struct cell_actor actor = actor_of(thread, connection);
+    enum cell_phase taken;
     bool own = CELL_END(ref->id) == connection->end;
     struct content content;
     uint32_t process;
@@ -609,7 +615,10 @@ static NTSTATUS take_arrival(struct thread *thread, struct port *port, struct ar
     }
     if ((status = check_room(in, content.total_length)))
         return status;
-    if (!cell_claim(ref->cell, ref->gen, ref->back, held, actor))
+    /* whoever waits for an answer may give up while the message is being copied */
+    taken = type_bits(&content) & LPC_CONTINUATION_REQUIRED ? CELL_ANSWERING + connection->end
+                                                            : CELL_HELD + connection->end;
+    if (!cell_claim(ref->cell, ref->gen, ref->back, taken, actor))
         return STATUS_NO_MORE_ENTRIES;
     queue_take(port->queue, arrival->position);
     describe(in, connection, ref->id, ref->gen, &content);
@@ -622,8 +631,7 @@ static NTSTATUS take_arrival(struct thread *thread, struct port *port, struct ar
         cell_free(ref->cell);
         return STATUS_NO_MORE_ENTRIES;
     }
-    consume(thread, connection, ref, &content, process, in);
-    return STATUS_SUCCESS;
+    return consume(thread, connection, ref, &content, process, in) ? STATUS_SUCCESS : STATUS_NO_MORE_ENTRIES;
 }
 
 /* the connection that a queue entry belongs to; in use until thread_release */
