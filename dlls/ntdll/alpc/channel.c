@@ -35,22 +35,19 @@ int channel_create(uint64_t connection)
     return fd;
 }
 
-bool channel_map(struct channel *channel, int fd, bool far)
+bool channel_map(struct channel *channel, int fd, bool lazy)
 {
-    size_t size = far ? CHANNEL_SIZE : CHANNEL_HOT_SIZE;
-    struct channel_header *header = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    struct channel_header *header = mmap(NULL, CHANNEL_HOT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
     if (header == MAP_FAILED)
         return false;
     if (header->magic != CHANNEL_MAGIC || header->version != SHM_VERSION)
     {
-        munmap(header, size);
+        munmap(header, CHANNEL_HOT_SIZE);
         errno = EPROTO;
         return false;
     }
-    *channel = (struct channel){ .header = header, .size = size };
-    if (far)
-        channel->far = (uint8_t *)header + CHANNEL_FAR_OFFSET;
+    *channel = (struct channel){ .header = header, .lazy = lazy };
     queue_init(&channel->client_queue, &header->post, &header->desk,
                (_Atomic uint64_t *)((uint8_t *)header + CHANNEL_RING_OFFSET), CLIENT_QUEUE_BITS);
     return true;
@@ -66,6 +63,21 @@ bool channel_map_far(struct channel *channel, int fd)
     return true;
 }
 
+uint8_t *channel_map_lazily(struct channel *channel)
+{
+    /* from the mapping that there is, for there is no descriptor any more: "moving" nothing of it makes another */
+    uint8_t *whole = mremap(channel->header, 0, CHANNEL_SIZE, MREMAP_MAYMOVE), *far, *others = NULL;
+
+    if (whole == MAP_FAILED)
+        return NULL;
+    munmap(whole, CHANNEL_FAR_OFFSET);
+    far = whole + CHANNEL_FAR_OFFSET;
+    if (atomic_compare_exchange_strong_explicit(&channel->far, &others, far, memory_order_acq_rel, memory_order_acquire))
+        return far;
+    munmap(far, CHANNEL_FAR_SIZE);
+    return others;
+}
+
 void channel_unmap_far(struct channel *channel)
 {
     if (channel->far)
@@ -75,11 +87,11 @@ void channel_unmap_far(struct channel *channel)
 
 void channel_unmap(struct channel *channel)
 {
-    if (channel->size == CHANNEL_HOT_SIZE)
-        channel_unmap_far(channel);
+    channel_unmap_far(channel);
     if (channel->header)
-        munmap(channel->header, channel->size);
-    *channel = (struct channel){ .header = NULL };
+        munmap(channel->header, CHANNEL_HOT_SIZE);
+    channel->header = NULL;
+    channel->lazy = false;
 }
 
 /* ---------------------------------------------------------------------------------------------- allocation */

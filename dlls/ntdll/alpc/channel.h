@@ -20,8 +20,8 @@
 struct channel
 {
     struct channel_header *header;
-    uint8_t *far; /* NULL where only the near part is mapped: alpcserver */
-    size_t size;  /* mapped at header; the far part may be mapped apart from it */
+    _Atomic(uint8_t *) far; /* NULL until it is mapped */
+    bool lazy;              /* that is done by whoever needs it first */
     struct queue client_queue;
     struct channel_cursor
     {
@@ -36,36 +36,55 @@ struct channel
 int channel_create(uint64_t connection);
 
 /*
- * Maps the channel behind fd, which stays the caller's; far tells whether the far part too.  Returns false with errno;
- * EPROTO when it is not a channel of this version.
+ * Maps the near part of the channel behind fd, which stays the caller's.  lazy: the far part is mapped once it is
+ * needed; else it is out of reach until channel_map_far.  Returns false with errno; EPROTO when it is not a channel of
+ * this version.
  */
-bool channel_map(struct channel *channel, int fd, bool far);
+bool channel_map(struct channel *channel, int fd, bool lazy);
 bool channel_map_far(struct channel *channel, int fd);
 void channel_unmap(struct channel *channel);
 void channel_unmap_far(struct channel *channel);
 
 /* ---------------------------------------------------------------------------------------------- cells */
 
-/* the cell with this id, which may be any number; NULL if there is none or it lies in a part that is not mapped */
+/* the slow part of channel_far: several threads may be at it at once */
+uint8_t *channel_map_lazily(struct channel *channel);
+
+/* the far part; NULL if it is out of reach, or memory is short */
+static inline uint8_t *channel_far(const struct channel *channel)
+{
+    uint8_t *far = atomic_load_explicit((_Atomic(uint8_t *) *)&channel->far, memory_order_acquire);
+
+    return far || !channel->lazy ? far : channel_map_lazily((struct channel *)channel);
+}
+
+/* the cell with this id, which may be any number; NULL if there is none or it is out of reach */
 static inline struct cell *channel_cell(const struct channel *channel, uint32_t id)
 {
     uint32_t index = id & CELL_INDEX_MASK, end = id >> CELL_INDEX_BITS & 1;
+    uint8_t *far;
 
     if (index < CELL_NEAR)
         return (struct cell *)((uint8_t *)channel->header + CHANNEL_NEAR_OFFSET) + end * CELL_NEAR + index;
     if (index >= CELL_COUNT)
         return end != END_CLIENT ? NULL : index == CELL_COUNT ? &channel->header->connect : &channel->header->closed;
-    if (!channel->far)
+    if (!(far = channel_far(channel)))
         return NULL;
-    return (struct cell *)channel->far + ((size_t)end << CELL_INDEX_BITS) + index;
+    return (struct cell *)far + ((size_t)end << CELL_INDEX_BITS) + index;
 }
 
-/* where length bytes of the cell's content stand; the two cells of alpcserver's have windows too */
+/* whether so many bytes of content can be reached */
+static inline bool channel_reaches(const struct channel *channel, uint32_t length)
+{
+    return length <= CELL_INLINE_SIZE || channel_far(channel);
+}
+
+/* where length bytes of the cell's content, which can be reached, stand; the two cells of alpcserver's have windows too */
 static inline uint8_t *channel_data(const struct channel *channel, uint32_t id, struct cell *cell, uint32_t length)
 {
     if (length <= CELL_INLINE_SIZE)
         return cell->data;
-    return channel->far + CHANNEL_FAR_WINDOWS + (size_t)(id & ((2u << CELL_INDEX_BITS) - 1)) * CELL_WINDOW_SIZE;
+    return channel_far(channel) + CHANNEL_FAR_WINDOWS + (size_t)(id & ((2u << CELL_INDEX_BITS) - 1)) * CELL_WINDOW_SIZE;
 }
 
 static inline uint64_t channel_window_offset(uint32_t id)

@@ -156,9 +156,11 @@ static uint32_t author_process(const struct connection *connection, const struct
     return number ? load(&connection->channel.header->sharer[peer_of(connection)][number]) : connection->peer;
 }
 
-static NTSTATUS check_room(struct message_in *in, size_t needed)
+static NTSTATUS check_room(const struct connection *connection, struct message_in *in, size_t needed)
 {
     in->needed = needed;
+    if (!channel_reaches(&connection->channel, needed - HEADER_SIZE))
+        return STATUS_INSUFFICIENT_RESOURCES;
     return needed > in->capacity ? STATUS_BUFFER_TOO_SMALL : STATUS_SUCCESS;
 }
 
@@ -255,6 +257,8 @@ NTSTATUS message_send(struct thread *thread, struct connection *connection, cons
         return status;
     if (out->total_length > load(&connection->channel.header->max_message))
         return STATUS_PORT_MESSAGE_TOO_LONG;
+    if (!channel_reaches(&connection->channel, out->total_length - HEADER_SIZE))
+        return STATUS_INSUFFICIENT_RESOURCES;
     ref->connection = connection;
     if ((status = alloc_cell(thread, connection, ref)))
         return status;
@@ -323,6 +327,8 @@ NTSTATUS message_answer(struct thread *thread, struct connection *connection, co
 
     if (out->total_length > load(&connection->channel.header->max_message))
         return STATUS_PORT_MESSAGE_TOO_LONG;
+    if (!channel_reaches(&connection->channel, out->total_length - HEADER_SIZE))
+        return STATUS_INSUFFICIENT_RESOURCES;
     if ((status = claim_answer(thread, connection, out, ref)) || !ref->cell)
         return status;
     if ((status = link_status(connection)) || (status = connection_set_context(connection, ref->id, out->context)))
@@ -405,7 +411,7 @@ static NTSTATUS take_answer(struct thread *thread, const struct message_ref *ref
     }
     describe(in, connection, ref->id, ref->gen, &content);
     in->refused = content.flags & CELL_REFUSED;
-    if ((status = check_room(in, content.total_length)))
+    if ((status = check_room(connection, in, content.total_length)))
     {
         struct message_ref again = *ref;
 
@@ -613,7 +619,7 @@ static NTSTATUS take_arrival(struct thread *thread, struct port *port, struct ar
         content.data_length = 0;
         content.total_length = HEADER_SIZE;
     }
-    if ((status = check_room(in, content.total_length)))
+    if ((status = check_room(connection, in, content.total_length)))
         return status;
     /* whoever waits for an answer may give up while the message is being copied */
     taken = type_bits(&content) & LPC_CONTINUATION_REQUIRED ? CELL_ANSWERING + connection->end
@@ -728,7 +734,7 @@ static NTSTATUS tell_closed(struct connection *connection, struct message_in *in
 
     if (channel_link(&connection->channel) & LINK_CLOSED_TOLD)
         return STATUS_PORT_DISCONNECTED;
-    if ((status = check_room(in, content.total_length)))
+    if ((status = check_room(connection, in, content.total_length)))
         return status;
     if (atomic_fetch_or_explicit(&connection->channel.header->link, LINK_CLOSED_TOLD, memory_order_seq_cst) &
         LINK_CLOSED_TOLD)
