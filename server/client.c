@@ -7,6 +7,8 @@
 
 #include "client.h"
 
+#include "connection.h"
+#include "port.h"
 #include "process.h"
 #include "request.h"
 #include "server.h"
@@ -21,7 +23,6 @@
 bool trace_requests;
 
 static struct client *clients;
-static unsigned int count;
 static struct event *accepting, *retry;
 
 static void client_close(struct client *client)
@@ -29,18 +30,22 @@ static void client_close(struct client *client)
     *client->link = client->next;
     if (client->next)
         client->next->link = client->link;
-    count--;
+    server_work_ends();
     if (client->readable)
         event_free(client->readable);
     if (client->writable)
         event_free(client->writable);
     close(client->fd);
     if (client->process)
+    {
         process_gone(client->process);
+        ports_forget_process(client->process);
+        connections_forget_process(client->process);
+        process_unref(client->process);
+    }
     free(client->in);
     free(client->out);
     free(client);
-    server_check_idle();
 }
 
 static void trace(const struct client *client, const char *arrow, const struct request_type *type,
@@ -248,7 +253,7 @@ static bool client_add(struct event_base *base, int fd)
     if (clients)
         clients->link = &client->next;
     clients = client;
-    count++;
+    server_work_begins();
     if (client->in && client->readable && client->writable && !event_add(client->readable, NULL))
         return true;
     client->fd = -1; /* stays the caller's to close */
@@ -280,7 +285,6 @@ static void on_connection(evutil_socket_t listener, short what, void *arg)
     }
     if (!client_add(arg, fd))
         close(fd);
-    server_check_idle();
 }
 
 bool client_listen(struct event_base *base, int listener)
@@ -298,7 +302,3 @@ void client_close_all(void)
     event_free(retry);
 }
 
-unsigned int client_count(void)
-{
-    return count;
-}

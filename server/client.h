@@ -70,7 +70,4 @@ bool client_listen(struct event_base *base, int listener);
 /* closes every connection */
 void client_close_all(void);
 
-/* number of control connections that count: those of processes and of whoever waits for the server's end */
-unsigned int client_count(void);
-
 #endif

@@ -26,10 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-struct event_base *server_base;
-
 static struct prefix prefix;
-static struct event *idle_timer;
 static long linger = 3; /* seconds that the server stays without work; -1 = for ever */
 
 static void __attribute__((format(printf, 1, 2), noreturn)) fail(const char *format, ...)
@@ -45,30 +42,6 @@ static void __attribute__((format(printf, 1, 2), noreturn)) fail(const char *for
 }
 
 /* ---------------------------------------------------------------------------------------------- life */
-
-void server_stop(void)
-{
-    event_base_loopbreak(server_base);
-}
-
-static void on_idle(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what, (void)arg;
-    if (!client_count() && !port_count())
-        server_stop();
-}
-
-void server_check_idle(void)
-{
-    const struct timeval delay = { .tv_sec = linger };
-
-    if (!idle_timer)
-        return;
-    if (linger < 0 || client_count() || port_count())
-        evtimer_del(idle_timer);
-    else
-        evtimer_add(idle_timer, &delay);
-}
 
 static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
@@ -211,7 +184,7 @@ static int serve(bool foreground)
     }
     raise_limits();
     signal(SIGPIPE, SIG_IGN);
-    if (!(server_base = event_base_new()) || !(idle_timer = evtimer_new(server_base, on_idle, NULL)))
+    if (!server_init(linger))
         fail("out of memory");
     /* before anybody can know that it runs and end it */
     signals[0] = evsignal_new(server_base, SIGTERM, on_signal, NULL);
@@ -224,13 +197,10 @@ static int serve(bool foreground)
         fail("out of memory");
     if (ready != -1 && write(ready, "", 1) == 1)
         close(ready);
-    server_check_idle();
-    event_base_dispatch(server_base);
+    server_run();
 
     unlink(prefix.socket);
     close(listener);
-    event_free(idle_timer);
-    idle_timer = NULL;
     client_close_all();
     port_destroy_all();
     connections_end();

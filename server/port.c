@@ -55,7 +55,6 @@ static NTSTATUS status_from_errno(void)
 static void on_closed(struct watch *watch)
 {
     port_destroy((struct port *)((char *)watch - offsetof(struct port, watch)));
-    server_check_idle();
 }
 
 static bool descriptors_run_out(void)
@@ -220,6 +219,7 @@ static NTSTATUS new_port(enum port_kind kind, struct process *owner, const struc
     if ((status = set_attributes(port, attributes)) || (status = make_handle_file(port)))
         return status;
     HASH_ADD(hh, by_id, id, sizeof(port->id), port);
+    server_work_begins();
     if (port->inode)
         HASH_ADD(hh_inode, by_inode, inode, sizeof(port->inode), port);
     return STATUS_SUCCESS;
@@ -289,7 +289,10 @@ void port_destroy(struct port *port)
         connection_end_gone(port->connection, port->kind == PORT_CLIENT ? END_CLIENT : END_SERVER, true, 0);
     clear_name(port);
     if (port->hh.tbl)
+    {
         HASH_DELETE(hh, by_id, port);
+        server_work_ends();
+    }
     if (port->hh_inode.tbl)
         HASH_DELETE(hh_inode, by_inode, port);
     if (port->inode)
@@ -340,11 +343,6 @@ struct port *port_by_inode(uint64_t inode)
 
     HASH_FIND(hh_inode, by_inode, &inode, sizeof(inode), port);
     return port;
-}
-
-unsigned int port_count(void)
-{
-    return HASH_COUNT(by_id);
 }
 
 struct port *port_first(void)

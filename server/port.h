@@ -93,7 +93,6 @@ struct port *port_by_inode(uint64_t inode);
 /* number 0 looks for an absolute name */
 struct port *port_by_name(uint32_t number, const void *name, uint32_t name_size);
 
-unsigned int port_count(void);
 /* for walks over all ports: the first, and the one after */
 struct port *port_first(void);
 struct port *port_next(const struct port *port);

@@ -7,10 +7,10 @@
 
 #include "process.h"
 
-#include "connection.h"
 #include "text.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -83,9 +83,6 @@ void process_gone(struct process *process)
     *process->link = process->next;
     if (process->next)
         process->next->link = process->link;
-    ports_forget_process(process);
-    connections_forget_process(process);
-    process_unref(process);
 }
 
 struct process *process_ref(struct process *process)

@@ -38,7 +38,7 @@ struct process
 NTSTATUS process_create(pid_t pid, uint32_t id, uint32_t session, const void *program, size_t program_size,
                         const void *token, size_t token_size, struct process **process);
 
-/* the control connection has closed: the process is dead */
+/* the control connection has closed: the process is dead.  The caller's reference stays. */
 void process_gone(struct process *process);
 
 struct process *process_ref(struct process *process);

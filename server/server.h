@@ -10,10 +10,19 @@
 
 #include <event2/event.h>
 
+#include <stdbool.h>
+
 extern struct event_base *server_base;
 
-/* to be called when a client or a port has come or gone: without any the server leaves after a while */
-void server_check_idle(void);
+/* seconds: how long the server stays without work, -1 = for ever.  Returns false when memory is short. */
+bool server_init(long seconds);
+
+/* handles events until server_stop, or until there was nothing to do for that long */
+void server_run(void);
+
+/* a client or a port has come, or gone */
+void server_work_begins(void);
+void server_work_ends(void);
 
 /* leaves as soon as the request under way is answered */
 void server_stop(void);

@@ -29,16 +29,6 @@
 #define HANDLES 4
 #define TOKEN_SIZE 256
 
-struct event_base *server_base;
-
-void server_check_idle(void)
-{
-}
-
-void server_stop(void)
-{
-}
-
 /* ---------------------------------------------------------------------------------------------- input */
 
 static const uint8_t *input;
@@ -290,8 +280,12 @@ static void end_client(struct client *client)
     struct process *process = client->process;
 
     client->process = NULL;
-    if (process)
-        process_gone(process);
+    if (!process)
+        return;
+    process_gone(process);
+    ports_forget_process(process);
+    connections_forget_process(process);
+    process_unref(process);
 }
 
 static void scribble(void)
@@ -369,7 +363,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned int i;
 
-    if (!server_base && !(server_base = event_base_new()))
+    if (!server_base && !server_init(-1))
         abort();
     input = data;
     input_left = size;
@@ -383,7 +377,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         unmap_channel(i);
     event_base_loop(server_base, EVLOOP_NONBLOCK);
     /* nothing is left of anybody */
-    assert(!port_count());
+    assert(!port_first());
     connections_reap();
     assert(!connection_first());
     connections_end();
