@@ -5,9 +5,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The slot for position t is free for posting once the entry of the round before has been taken, that is when
- * t - head < size; it is posted by replacing whatever older entry it holds.  The tail only tells where to begin looking.
- * It lies in memory that every client writes, so nothing is concluded from it that the tags do not confirm: a tail that
- * lies too low is walked up, one that lies too high is noticed by the slot before it.
+ * t - head < size; it is posted by replacing whatever older entry it holds.  The tail only tells where to begin
+ * looking. It lies in memory that every client writes, so nothing is concluded from it that the tags do not confirm: a
+ * tail that lies too low is walked up, one that lies too high is noticed by the slot before it.
  */
 
 #include "queue.h"
@@ -57,7 +57,8 @@ static uint64_t update_head(struct queue *queue)
     return head;
 }
 
-/* where to begin looking for the first position that is not posted; head is a position that has been taken or is next */
+/* where to begin looking for the first position that is not posted; head is a position that has been taken or is next
+ */
 static uint64_t find_tail(const struct queue *queue, uint64_t head)
 {
     uint64_t tail = atomic_load_explicit(&queue->post->tail, memory_order_relaxed);
@@ -81,8 +82,8 @@ static void advance_tail(struct queue *queue, uint64_t tail)
 
 bool queue_put(struct queue *queue, struct queue_entry entry)
 {
-    uint64_t value = (uint64_t)entry.cell << CELL_SHIFT | (uint64_t)entry.slot << SLOT_SHIFT |
-                     (uint64_t)entry.gen << GEN_SHIFT;
+    uint64_t value =
+        (uint64_t)entry.cell << CELL_SHIFT | (uint64_t)entry.slot << SLOT_SHIFT | (uint64_t)entry.gen << GEN_SHIFT;
     uint64_t size = UINT64_C(1) << queue->bits;
     uint64_t head = atomic_load_explicit(&queue->seen_head, memory_order_relaxed);
     uint64_t tail = atomic_load_explicit(&queue->post->tail, memory_order_relaxed), steps;
@@ -155,23 +156,27 @@ void queue_take(struct queue *queue, uint64_t position)
 }
 
 /*
- * Posts an entry that leads nowhere at each position from head to end: what is posted behind the head, by someone who was
- * told a wrong tail, would never be found.  Returns how far it came: somebody may have posted there just now.
+ * Posts an entry that leads nowhere at each position from head to end: what is posted behind the head, by someone who
+ * was told a wrong tail, would never be found.  Returns how far it came: somebody may have posted there just now. While
+ * the head stands nothing of a later round can have been posted there.
  */
 static uint64_t fill_gap(struct queue *queue, uint64_t head, uint64_t end)
 {
-    for (; head != end; head++)
-    {
-        uint64_t old = atomic_load_explicit(slot_of(queue, head), memory_order_acquire);
-        uint64_t nothing = tag_of(queue, head) << TAG_SHIFT |
-                           (uint64_t)((1u << QUEUE_ENTRY_SLOT_BITS) - 1) << SLOT_SHIFT;
+    uint64_t position;
 
-        if (old >> TAG_SHIFT == tag_of(queue, head) ||
-            !atomic_compare_exchange_strong_explicit(slot_of(queue, head), &old, nothing, memory_order_seq_cst,
+    for (position = head; position != end; position++)
+    {
+        uint64_t old = atomic_load_explicit(slot_of(queue, position), memory_order_acquire);
+        uint64_t nothing = tag_of(queue, position) << TAG_SHIFT | (uint64_t)((1u << QUEUE_ENTRY_SLOT_BITS) - 1)
+                                                                      << SLOT_SHIFT;
+
+        if (old >> TAG_SHIFT == tag_of(queue, position) ||
+            atomic_load_explicit(&queue->desk->head, memory_order_acquire) != head ||
+            !atomic_compare_exchange_strong_explicit(slot_of(queue, position), &old, nothing, memory_order_seq_cst,
                                                      memory_order_relaxed))
             break;
     }
-    return head;
+    return position;
 }
 
 bool queue_mend(struct queue *queue)
@@ -190,8 +195,8 @@ bool queue_mend(struct queue *queue)
     else if (position != head)
     {
         position = fill_gap(queue, head, position);
-        return atomic_compare_exchange_strong_explicit(&queue->desk->head, &head, position, memory_order_acq_rel,
-                                                       memory_order_relaxed);
+        return position != head && atomic_compare_exchange_strong_explicit(&queue->desk->head, &head, position,
+                                                                           memory_order_acq_rel, memory_order_relaxed);
     }
     return false;
 }
@@ -215,7 +220,8 @@ static _Atomic uint64_t *register_sleeper(struct queue_desk *desk, uint64_t slee
 /* the entry is cleared before the count, and only by whoever clears it: alpcserver does the same for the dead */
 static void unregister_sleeper(struct queue_desk *desk, _Atomic uint64_t *place, uint64_t sleeper)
 {
-    if (!place || atomic_compare_exchange_strong_explicit(place, &sleeper, 0, memory_order_seq_cst, memory_order_relaxed))
+    if (!place ||
+        atomic_compare_exchange_strong_explicit(place, &sleeper, 0, memory_order_seq_cst, memory_order_relaxed))
         atomic_fetch_sub_explicit(&desk->sleepers, 1, memory_order_seq_cst);
 }
 
