@@ -9,6 +9,7 @@
  *   fault threads COUNT   terminates threads inside a client
  *   fault hostile SECONDS overwrites one client's shared memory at random; other clients must never notice
  *   fault stopped COUNT   exchanges messages while alpcserver is stopped
+ *   fault connections COUNT   a client holds that many connections at once, and each carries a message
  *
  * The Windows side is peer.exe; both programs and alpc-wine are looked for beside this one.  The exit code is 0 if
  * nothing was wrong.  What is left behind is the test runner's business.
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -32,7 +34,7 @@
 
 static char directory[4096]; /* of the programs */
 static char logs[] = "/tmp/ntalpc-fault-XXXXXX";
-static char name[32];        /* of the port */
+static char name[32]; /* of the port */
 static unsigned int seed = 1;
 #define MOST_PEERS 16
 static pid_t running[MOST_PEERS]; /* 0 = none */
@@ -245,6 +247,25 @@ static void test_servers(unsigned int count)
     quit_server(&server);
 }
 
+static void test_connections(unsigned int count)
+{
+    struct peer server, client;
+    struct rlimit limit;
+    char argument[16];
+
+    /* Wine's server needs a descriptor for each client port, alpcserver one for each connection */
+    if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_max < count + count / 2 && geteuid())
+    {
+        printf("only %llu open files are allowed\n", (unsigned long long)limit.rlim_max);
+        exit(77);
+    }
+    server = start("server", NULL);
+    snprintf(argument, sizeof(argument), "%u", count);
+    client = start("connections", argument);
+    finish(&client, "the client");
+    quit_server(&server);
+}
+
 static void test_threads(unsigned int count)
 {
     struct peer server = start("server", NULL), client;
@@ -388,16 +409,13 @@ int main(int argc, char **argv)
     {
         const char *name;
         void (*test)(unsigned int number);
-    } tests[] = { { "clients", test_clients },
-                  { "servers", test_servers },
-                  { "threads", test_threads },
-                  { "hostile", test_hostile },
-                  { "stopped", test_stopped } };
+    } tests[] = { { "clients", test_clients }, { "servers", test_servers }, { "threads", test_threads },
+                  { "hostile", test_hostile }, { "stopped", test_stopped }, { "connections", test_connections } };
     ssize_t length = readlink("/proc/self/exe", directory, sizeof(directory) - 1);
     unsigned int i;
 
     if (argc != 3 || length < 1)
-        fail("usage: fault clients|servers|threads|hostile|stopped NUMBER");
+        fail("usage: fault clients|servers|threads|hostile|stopped|connections NUMBER");
     directory[length] = 0;
     *strrchr(directory, '/') = 0;
     setvbuf(stdout, NULL, _IONBF, 0);

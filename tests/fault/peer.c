@@ -6,11 +6,10 @@
  *
  *   peer server NAME              answers each request with its content; ends when asked to, and tells what it has seen
  *   peer tolerant NAME            the same, but does not mind damaged messages
- *   peer client NAME [SECONDS]    sends requests and datagrams of all sizes for ever, or so long, and checks the answers;
- *                                 connects again when the server has gone
- *   peer exchange NAME COUNT      connects, prints "ready", waits for a line, exchanges so many messages
- *   peer threads NAME COUNT       terminates so many of its own threads in the middle of what they do
- *   peer quit NAME                ends the server
+ *   peer client NAME [SECONDS]    sends requests and datagrams of all sizes for ever, or so long, and checks the
+ * answers; connects again when the server has gone peer exchange NAME COUNT      connects, prints "ready", waits for a
+ * line, exchanges so many messages peer threads NAME COUNT       terminates so many of its own threads in the middle of
+ * what they do peer quit NAME                ends the server
  *
  * The last line of each is "ok: ..." if nothing was wrong.
  */
@@ -175,9 +174,9 @@ static DWORD WINAPI serve(void *arg)
     {
         LARGE_INTEGER timeout = { .QuadPart = -1000000 };
         SIZE_T size = HEADER + MOST_DATA;
-        NTSTATUS status = NtAlpcSendWaitReceivePort(server_port, ALPC_MSGFLG_RELEASE_MESSAGE,
-                                                    reply ? &reply->header : NULL, NULL, &message->header, &size,
-                                                    &attributes.header, &timeout);
+        NTSTATUS status =
+            NtAlpcSendWaitReceivePort(server_port, ALPC_MSGFLG_RELEASE_MESSAGE, reply ? &reply->header : NULL, NULL,
+                                      &message->header, &size, &attributes.header, &timeout);
 
         if (status == STATUS_TIMEOUT || (status && reply))
         {
@@ -252,7 +251,8 @@ static void run_server(UNICODE_STRING *name)
 
 static BOOL is_end(NTSTATUS status)
 {
-    return status == STATUS_PORT_DISCONNECTED || status == STATUS_PORT_CLOSED || status == STATUS_PORT_CONNECTION_REFUSED;
+    return status == STATUS_PORT_DISCONNECTED || status == STATUS_PORT_CLOSED ||
+           status == STATUS_PORT_CONNECTION_REFUSED;
 }
 
 /* waits for the server to be there; NULL when it does not come */
@@ -404,8 +404,8 @@ static void run_exchange(UNICODE_STRING *name, ULONG count)
 static LONG thread_messages;
 
 /*
- * A worker has its buffers from outside and is terminated only once it has begun to work: a thread that dies in the heap or
- * in the loader takes their locks along, on Windows too.
+ * A worker has its buffers from outside and is terminated only once it has begun to work: a thread that dies in the
+ * heap or in the loader takes their locks along, on Windows too.
  */
 struct worker
 {
@@ -493,6 +493,34 @@ static void run_threads(UNICODE_STRING *name, ULONG count)
     NtClose(port);
 }
 
+/* every connection carries a request while all the others are there too */
+static void run_connections(UNICODE_STRING *name, ULONG count)
+{
+    struct message *send = malloc(sizeof(*send)), *receive = malloc(sizeof(*receive));
+    HANDLE *ports = calloc(count, sizeof(*ports));
+    NTSTATUS status = STATUS_SUCCESS;
+    ULONG i;
+
+    for (i = 0; i < count && (ports[i] = connect_to(name, 60)); i++)
+        ;
+    if (i < count)
+        mistake("no connection", i, count);
+    while (i-- && !status)
+    {
+        fill(send, i | 0x80000000, 4 + i % 1000);
+        status = exchange(ports[i], ALPC_MSGFLG_SYNC_REQUEST, send, receive, HANG_MS);
+        if (!status && memcmp(receive->data, send->data, 4 + i % 1000))
+            mistake("wrong answer", i, count);
+    }
+    if (status)
+        mistake("exchange", status, i);
+    for (i = 0; i < count; i++)
+        NtClose(ports[i]);
+    free(ports);
+    free(receive);
+    free(send);
+}
+
 static void run_quit(UNICODE_STRING *name)
 {
     struct message *message = malloc(sizeof(*message));
@@ -521,6 +549,8 @@ int main(int argc, char **argv)
         run_client(&name);
     else if (!strcmp(role, "exchange"))
         run_exchange(&name, number);
+    else if (!strcmp(role, "connections"))
+        run_connections(&name, number);
     else if (!strcmp(role, "threads"))
         run_threads(&name, number);
     else if (!strcmp(role, "quit"))

@@ -155,7 +155,7 @@ bool cell_pass(struct cell *cell, uint32_t gen, enum cell_phase from, enum cell_
 bool cell_sleep(struct channel *channel, struct cell *cell, uint64_t state, uint32_t lost,
                 const struct deadline *deadline);
 
-/* alpcserver: wakes who sleeps on the cell, to look at the link */
+/* alpcserver: wakes who sleeps on the cell, to look at the cell and the link */
 void cell_wake(struct cell *cell);
 
 static inline uint32_t channel_link(const struct channel *channel)

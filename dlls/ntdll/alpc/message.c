@@ -143,17 +143,22 @@ static bool read_content(struct cell *cell, struct content *content)
 }
 
 /*
- * id of the process that wrote the content, from what alpcserver has recorded; of those that share the other end the
- * channel tells, where they can only have falsified their own
+ * id of the process that wrote the content, from what alpcserver has recorded; a client is told by the channel who
+ * shares the server's end, where the server could falsify only its own
  */
 static uint32_t author_process(const struct connection *connection, const struct port *port,
                                const struct content *content)
 {
     uint32_t number = content->process < ROSTER_PROCESSES ? content->process : 0;
+    const struct roster_entry *roster = port                            ? port->roster
+                                        : connection->end == END_SERVER ? connection->main->roster
+                                                                        : NULL;
 
-    if (port && port->roster)
-        return load((_Atomic uint32_t *)&port->roster[connection->slot].process[number]);
-    return number ? load(&connection->channel.header->sharer[peer_of(connection)][number]) : connection->peer;
+    if (roster)
+        return load((_Atomic uint32_t *)&roster[connection->slot].process[number]);
+    return number && connection->end == END_CLIENT
+               ? load(&connection->channel.header->sharer[peer_of(connection)][number])
+               : connection->peer;
 }
 
 static NTSTATUS check_room(const struct connection *connection, struct message_in *in, size_t needed)
@@ -240,8 +245,8 @@ static NTSTATUS send_early(struct thread *thread, struct message_ref *ref)
             break;
         sched_yield();
     }
-    if ((stage == LINK_CONNECTED || stage == LINK_ACCEPTING) && cell_claim(ref->cell, ref->gen, CELL_EARLY, CELL_QUEUED + END_SERVER,
-                                              actor_of(thread, connection)))
+    if ((stage == LINK_CONNECTED || stage == LINK_ACCEPTING) &&
+        cell_claim(ref->cell, ref->gen, CELL_EARLY, CELL_QUEUED + END_SERVER, actor_of(thread, connection)))
         return enqueue(thread, ref, END_SERVER, CELL_FREE);
     return STATUS_SUCCESS;
 }
@@ -293,8 +298,7 @@ static NTSTATUS claim_answer(struct thread *thread, struct connection *connectio
 
     ref->connection = connection;
     ref->id = MESSAGE_CELL(out->message_id);
-    if (MESSAGE_SLOT(out->message_id) != connection->slot ||
-        !(ref->cell = channel_cell(&connection->channel, ref->id)))
+    if (MESSAGE_SLOT(out->message_id) != connection->slot || !(ref->cell = channel_cell(&connection->channel, ref->id)))
         return STATUS_INVALID_MESSAGE;
     state = cell_state(ref->cell);
     ref->gen = cell_gen(state);
@@ -353,7 +357,8 @@ NTSTATUS message_answer(struct thread *thread, struct connection *connection, co
     return STATUS_SUCCESS;
 }
 
-/* ---------------------------------------------------------------------------------------------- waiting for an answer */
+/* ---------------------------------------------------------------------------------------------- waiting for an answer
+ */
 
 /* what the receiver of a message has to do with it */
 static uint32_t type_bits(const struct content *content)
@@ -372,14 +377,14 @@ static void describe(struct message_in *in, const struct connection *connection,
 }
 
 /*
- * Copies a message out of a cell that this thread has in a phase of its own, then moves the cell on: a request is
+ * Copies a message out of a cell that this thread has in a phase of its own, now, then moves the cell on: a request is
  * held, an answer that did not release the message leaves it spent, anything else is over.  Returns false if the sender
  * has given up meanwhile: there was no message.
  */
 static bool consume(struct thread *thread, struct connection *connection, const struct message_ref *ref,
-                    const struct content *content, uint32_t process, struct message_in *in)
+                    enum cell_phase now, const struct content *content, uint32_t process, struct message_in *in)
 {
-    enum cell_phase now = cell_phase(cell_state(ref->cell)), held = CELL_HELD + connection->end, next;
+    enum cell_phase held = CELL_HELD + connection->end, next;
     uint32_t type = type_bits(content), size = content->total_length - HEADER_SIZE;
 
     next = !(type & LPC_CONTINUATION_REQUIRED) ? CELL_FREE : content->type == LPC_REPLY ? CELL_SPENT : held;
@@ -419,7 +424,7 @@ static NTSTATUS take_answer(struct thread *thread, const struct message_ref *ref
             enqueue(thread, &again, end, CELL_FREE);
         return status;
     }
-    consume(thread, connection, ref, &content, author_process(connection, NULL, &content), in);
+    consume(thread, connection, ref, CELL_ANSWER + end, &content, author_process(connection, NULL, &content), in);
     return STATUS_SUCCESS;
 }
 
@@ -465,8 +470,8 @@ static NTSTATUS answer_status(const struct message_ref *ref, uint64_t state)
     const struct connection *connection = ref->connection;
     enum cell_phase phase = cell_phase(state);
 
-    bool lost = cell_gen(state) != ref->gen || phase == CELL_FREE || phase == CELL_OWNED ||
-                (phase & ~1u) == CELL_CANCELED;
+    bool lost =
+        cell_gen(state) != ref->gen || phase == CELL_FREE || phase == CELL_OWNED || (phase & ~1u) == CELL_CANCELED;
     NTSTATUS end;
 
     if (!lost && phase == CELL_ANSWER + connection->end)
@@ -550,7 +555,8 @@ static bool examine(const struct port *port, struct connection *connection, stru
     enum alpc_end end = connection->end;
     uint64_t state;
 
-    arrival->ref = (struct message_ref){ .connection = connection, .id = arrival->entry.cell, .gen = arrival->entry.gen };
+    arrival->ref =
+        (struct message_ref){ .connection = connection, .id = arrival->entry.cell, .gen = arrival->entry.gen };
     if (!(arrival->ref.cell = channel_cell(&connection->channel, arrival->entry.cell)))
         return false;
     /* both lines are going to be written: by the claim, and most often by the answer */
@@ -610,8 +616,7 @@ static NTSTATUS take_arrival(struct thread *thread, struct port *port, struct ar
     uint32_t process;
     NTSTATUS status;
 
-    if (!read_content(ref->cell, &content) ||
-        (!arrival->canceled && !may_deliver(port, connection, ref->id, &content)))
+    if (!read_content(ref->cell, &content) || (!arrival->canceled && !may_deliver(port, connection, ref->id, &content)))
         return STATUS_NO_MORE_ENTRIES;
     if (arrival->canceled)
     {
@@ -637,7 +642,7 @@ static NTSTATUS take_arrival(struct thread *thread, struct port *port, struct ar
         cell_free(ref->cell);
         return STATUS_NO_MORE_ENTRIES;
     }
-    return consume(thread, connection, ref, &content, process, in) ? STATUS_SUCCESS : STATUS_NO_MORE_ENTRIES;
+    return consume(thread, connection, ref, taken, &content, process, in) ? STATUS_SUCCESS : STATUS_NO_MORE_ENTRIES;
 }
 
 /* the connection that a queue entry belongs to; in use until thread_release */
@@ -704,8 +709,8 @@ static bool audit(struct thread *thread, struct port *port)
     bool found = false;
     uint32_t slot;
 
-    if (now - last < AUDIT_INTERVAL_NS ||
-        !atomic_compare_exchange_strong_explicit(&port->audited, &last, now, memory_order_relaxed, memory_order_relaxed))
+    if (now - last < AUDIT_INTERVAL_NS || !atomic_compare_exchange_strong_explicit(
+                                              &port->audited, &last, now, memory_order_relaxed, memory_order_relaxed))
         return false;
     atomic_store_explicit(&port->doubt, 0, memory_order_relaxed);
     if (port->kind != PORT_CONNECTION)

@@ -93,7 +93,8 @@ static NTSTATUS send_message(struct thread *thread, struct port *port, const str
     struct connection *connection = port->connection;
 
     if (port->kind != PORT_CONNECTION)
-        return out->message_id ? message_answer(thread, connection, out, ref) : message_send(thread, connection, out, ref);
+        return out->message_id ? message_answer(thread, connection, out, ref)
+                               : message_send(thread, connection, out, ref);
     /* only a message that exists already says which client is meant [4.1] */
     if (!out->message_id)
         return STATUS_LPC_INVALID_CONNECTION_USAGE;
@@ -114,6 +115,7 @@ static NTSTATUS exchange(struct thread *thread, const struct NtAlpcSendWaitRecei
                          struct message_out *out, struct message_in *in, const struct deadline *deadline)
 {
     struct message_ref ref = { .cell = NULL };
+    uint64_t context;
     struct port *port;
     NTSTATUS status;
 
@@ -125,9 +127,11 @@ static NTSTATUS exchange(struct thread *thread, const struct NtAlpcSendWaitRecei
         params->send->MessageId = MESSAGE_ID(ref.connection->slot, ref.id, ref.gen);
     if (!status && out->sync)
     {
+        /* before the connection can have gone, and another have its slot */
+        context = port_context(port, ref.connection);
         status = message_await(thread, &ref, in, deadline);
         in->context = out->context;
-        in->port_context = port_context(port, ref.connection);
+        in->port_context = context;
     }
     else
     {

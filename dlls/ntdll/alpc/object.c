@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static struct port *ports;             /* those with handles */
+static struct port *ports; /* those with handles */
 static struct main_queue *main_queues;
 
 static void close_fd(int fd)
@@ -26,8 +26,7 @@ static void close_fd(int fd)
 /* maps a file, read-only if that is how it was opened, and closes the descriptor */
 static void *map(int fd, size_t size, bool writable)
 {
-    void *memory = fd == -1 ? MAP_FAILED
-                            : mmap(NULL, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
+    void *memory = fd == -1 ? MAP_FAILED : mmap(NULL, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
 
     close_fd(fd);
     return memory == MAP_FAILED ? NULL : memory;
@@ -52,6 +51,7 @@ static void main_queue_unref(struct main_queue *queue)
     *link = queue->next;
     unmap(queue->queue.post, PORT_POST_SIZE);
     unmap(queue->queue.desk, PORT_DESK_SIZE);
+    unmap(queue->roster, ROSTER_SIZE * sizeof(*queue->roster));
     free(queue);
 }
 
@@ -201,7 +201,6 @@ static void port_destroy(void *object)
             object_connection_unref(atomic_load(&port->connections[slot]));
         munmap((void *)port->connections, ROSTER_SIZE * sizeof(*port->connections));
     }
-    unmap(port->roster, ROSTER_SIZE * sizeof(*port->roster));
     main_queue_unref(port->main);
     object_connection_unref(port->connection);
     free(port);
@@ -229,26 +228,29 @@ static struct port *make_port(enum port_kind kind, uint64_t id, uint64_t inode, 
     return port;
 }
 
-struct port *object_connection_port(uint64_t id, uint64_t inode, uint32_t flags, int post_fd, int desk_fd, int roster_fd)
+struct port *object_connection_port(uint64_t id, uint64_t inode, uint32_t flags, int post_fd, int desk_fd,
+                                    int roster_fd)
 {
     struct port *port = make_port(PORT_CONNECTION, id, inode, flags);
     struct main_queue *main = main_queue_map(id, true, post_fd, desk_fd);
     void *connections = mmap(NULL, ROSTER_SIZE * sizeof(*port->connections), PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    const void *roster = map(roster_fd, ROSTER_SIZE * sizeof(*port->roster), false);
 
-    if (!port || !main || !roster || connections == MAP_FAILED)
+    if (main && !main->roster)
+        main->roster = map(roster_fd, ROSTER_SIZE * sizeof(*main->roster), false);
+    else
+        close_fd(roster_fd);
+    if (!port || !main || !main->roster || connections == MAP_FAILED)
     {
         if (connections != MAP_FAILED)
             munmap(connections, ROSTER_SIZE * sizeof(*port->connections));
-        unmap(roster, ROSTER_SIZE * sizeof(*port->roster));
         main_queue_unref(main);
         free(port);
         return NULL;
     }
     port->main = main;
     port->queue = &main->queue;
-    port->roster = roster;
+    port->roster = main->roster;
     port->connections = connections;
     return port;
 }
@@ -341,8 +343,8 @@ void object_handle_removed(struct port *port)
     for (link = &ports; *link != port; link = &(*link)->next)
         ;
     *link = port->next;
-    /* closes a light port; of others alpcserver is told by the kernel, and has looked at that when this returns, so that
-     * the other end knows when NtClose has come back [4.11] */
+    /* closes a light port; of others alpcserver is told by the kernel, and has looked at that when this returns, so
+     * that the other end knows when NtClose has come back [4.11] */
     process_notify(REQUEST_close_port, &request);
     if (port->kind == PORT_SERVER)
         forget_connection(port->connection);

@@ -17,6 +17,7 @@ struct main_queue
 {
     struct queue queue;
     uint64_t port; /* alpcserver's number of the connection port */
+    const struct roster_entry *roster; /* NULL where only communication ports are known */
     bool receives; /* the desk is writable */
     unsigned int refs;
     struct main_queue *next;
@@ -30,7 +31,7 @@ struct connection
     uint32_t slot;               /* in the roster of the connection port */
     uint32_t generation;         /* of that slot */
     uint32_t process;            /* this process' number among those that share this end */
-    uint32_t peer;               /* id of the process at the other end; the server end asks the roster instead */
+    uint32_t peer;               /* id of the process at the other end; the server end asks the roster if it has one */
     uint32_t session;            /* of the server */
     struct main_queue *main;
     struct spin_history history; /* of waits for answers; a queue has its own */
