@@ -100,6 +100,7 @@ typedef struct _PUBLIC_OBJECT_BASIC_INFORMATION
 #define CURRENT_THREAD_EFFECTIVE_TOKEN ((HANDLE)(intptr_t)-6)
 
 #define DUPLICATE_CLOSE_SOURCE 0x1
+#define DUPLICATE_SAME_ACCESS 0x2
 #define FILE_OPEN 1
 #define FILE_SHARE_ALL 7
 #define FILE_DEVICE_NAMED_PIPE 0x11
@@ -117,6 +118,7 @@ enum /* information classes */
     ObjectBasicInformation = 0,
     ObjectNameInformation = 1,
     ObjectTypeInformation = 2,
+    ObjectTypesInformation = 3,
     TokenUser = 1,
     TokenGroups = 2,
     TokenPrivileges = 3,
@@ -126,6 +128,8 @@ enum /* information classes */
     TokenStatistics = 10,
     TokenSessionId = 12,
     ProcessBasicInformation = 0,
+    SystemHandleInformation = 16,
+    SystemExtendedHandleInformation = 64,
 };
 
 /*
@@ -168,6 +172,8 @@ HOST_CALL(NtDuplicateObject,
            ULONG attributes, ULONG options),
           (source_process, source, target_process, target, access, attributes, options))
 HOST_CALL(NtOpenIoCompletion, (HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *oa), (handle, access, oa))
+HOST_CALL(NtOpenProcess, (HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *oa, CLIENT_ID *id),
+          (handle, access, oa, id))
 HOST_CALL(NtQueryInformationFile,
           (HANDLE handle, IO_STATUS_BLOCK *io, void *information, ULONG size, int information_class),
           (handle, io, information, size, information_class))
@@ -181,6 +187,8 @@ HOST_CALL(NtQueryObject, (HANDLE handle, int information_class, void *informatio
           (handle, information_class, information, size, used))
 HOST_CALL(NtQuerySecurityObject, (HANDLE handle, ULONG information, void *descriptor, ULONG size, ULONG *used),
           (handle, information, descriptor, size, used))
+HOST_CALL(NtQuerySystemInformation, (int information_class, void *information, ULONG size, ULONG *used),
+          (information_class, information, size, used))
 HOST_CALL(NtSetInformationFile,
           (HANDLE handle, IO_STATUS_BLOCK *io, void *information, ULONG size, int information_class),
           (handle, io, information, size, information_class))

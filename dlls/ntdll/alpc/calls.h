@@ -24,6 +24,9 @@ NTSTATUS call_NtAlpcAcceptConnectPort(void *args);
 /* message_calls.c */
 NTSTATUS call_NtAlpcSendWaitReceivePort(void *args);
 
+/* handle_list_calls.c */
+NTSTATUS call_NtQuerySystemInformation(void *args);
+
 /* object_calls.c */
 NTSTATUS call_NtClose(void *args);
 NTSTATUS call_NtDuplicateObject(void *args);

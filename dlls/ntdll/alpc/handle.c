@@ -118,6 +118,13 @@ static NTSTATUS query_file(HANDLE handle, uint64_t *inode)
     return STATUS_SUCCESS;
 }
 
+bool handle_is_port_file(HANDLE handle)
+{
+    uint64_t inode;
+
+    return !query_file(handle, &inode);
+}
+
 static bool still_right(HANDLE handle, const struct port *port)
 {
     uint64_t inode;

@@ -29,6 +29,12 @@ struct port *handle_known_port(struct thread *thread, HANDLE handle);
 /* the same for a handle that may be of any kind: NULL when it is not a port's */
 struct port *handle_if_port(struct thread *thread, HANDLE handle);
 
+/*
+ * Whether an open file is the one behind some port's handle.  Does not make it a port of this process, takes no lock,
+ * never waits for anything but wineserver.
+ */
+bool handle_is_port_file(HANDLE handle);
+
 /* whether a file of this name may be behind a port's handle */
 bool handle_may_have_name(const UNICODE_STRING *name);
 

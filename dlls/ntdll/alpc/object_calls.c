@@ -10,6 +10,7 @@
 #include "handle.h"
 #include "name.h"
 #include "process.h"
+#include "type.h"
 #include "unixlib.h"
 
 #include <string.h>
@@ -67,43 +68,6 @@ NTSTATUS call_NtDuplicateObject(void *args)
 }
 
 /* ---------------------------------------------------------------------------------------------- NtQueryObject */
-
-static const WCHAR type_name[] = { 'A', 'L', 'P', 'C', ' ', 'P', 'o', 'r', 't', 0 };
-
-struct object_type_information
-{
-    UNICODE_STRING name;
-    ULONG counts[12];
-    ULONG invalid_attributes;
-    ULONG read, write, execute, all; /* generic mapping */
-    ULONG valid_access;
-    UCHAR security_required, maintain_handle_count, type_index, reserved;
-    ULONG pool_type, paged_charge, nonpaged_charge;
-    WCHAR text[sizeof(type_name) / sizeof(WCHAR)];
-};
-
-_Static_assert(offsetof(struct object_type_information, text) == 0x68, "OBJECT_TYPE_INFORMATION");
-
-static NTSTATUS query_type(const struct NtQueryObject_params *params)
-{
-    struct object_type_information *out = params->information;
-    struct object_type_information information = {
-        .name = { sizeof(type_name) - sizeof(WCHAR), sizeof(type_name), out->text },
-        .read = 0x00020001, /* [3.8] */
-        .write = 0x00010001,
-        .all = PORT_ALL_ACCESS,
-        .valid_access = PORT_ALL_ACCESS,
-        .security_required = 1,
-    };
-
-    if (params->return_length)
-        *params->return_length = sizeof(information);
-    if (params->length < sizeof(information))
-        return STATUS_INFO_LENGTH_MISMATCH;
-    memcpy(information.text, type_name, sizeof(type_name));
-    memcpy(params->information, &information, sizeof(information));
-    return STATUS_SUCCESS;
-}
 
 /* the port's name in the thread's scratch memory; Length 0 if it has none */
 static NTSTATUS port_full_name(struct thread *thread, const struct port *port, UNICODE_STRING *name)
@@ -171,6 +135,12 @@ NTSTATUS call_NtQueryObject(void *args)
 
     if (!thread)
         return STATUS_NO_MEMORY;
+    if (params->information_class == ObjectTypesInformation)
+    {
+        if (params->return_length)
+            probe_write(params->return_length, sizeof(*params->return_length));
+        return type_query_all(params->handle, params->information, params->length, params->return_length);
+    }
     thread_scratch_begin(thread);
     if (!(port = handle_known_port(thread, params->handle)))
     {
@@ -183,7 +153,7 @@ NTSTATUS call_NtQueryObject(void *args)
         probe_write(params->return_length, sizeof(*params->return_length));
     probe_write(params->information, params->length);
     if (params->information_class == ObjectTypeInformation)
-        status = query_type(params);
+        status = type_query(params->information, params->length, params->return_length);
     else
         status = query_name(thread, port, params);
     thread_release(thread, USE_PORT);
@@ -428,8 +398,8 @@ NTSTATUS call_NtQueryDirectoryObject(void *args)
             !memcmp(entry->type.Buffer, placeholder_type, sizeof(placeholder_type)) &&
             entry_is_port(thread, params->directory, &entry->name))
         {
-            memcpy(entry->type.Buffer, type_name, sizeof(type_name));
-            entry->type.Length = sizeof(type_name) - sizeof(WCHAR);
+            memcpy(entry->type.Buffer, type_port_name, sizeof(type_port_name));
+            entry->type.Length = sizeof(type_port_name) - sizeof(WCHAR);
         }
         if (params->single)
             break;

@@ -70,6 +70,7 @@ __attribute__((visibility("default"))) NTSTATUS (*const __wine_unix_call_funcs[u
     CALL(NtQuerySecurityObject),
     CALL(NtSetSecurityObject),
     CALL(NtQueryDirectoryObject),
+    CALL(NtQuerySystemInformation),
     CALL(check_name),
     CALL(NtCreateIoCompletion),
     CALL(thread_terminated),

@@ -28,6 +28,7 @@ enum unix_call
     unix_NtQuerySecurityObject,
     unix_NtSetSecurityObject,
     unix_NtQueryDirectoryObject,
+    unix_NtQuerySystemInformation,
     unix_check_name,
     unix_NtCreateIoCompletion,
     unix_thread_terminated,
@@ -167,6 +168,15 @@ struct NtQueryDirectoryObject_params
     HANDLE directory;
     void *buffer; /* as the host has filled it in */
     BOOLEAN single;
+};
+
+/* the classes that list handles */
+struct NtQuerySystemInformation_params
+{
+    ULONG information_class;
+    void *information;
+    ULONG length;
+    ULONG *return_length;
 };
 
 /* whether the name behind a handle of another type is a port's: STATUS_OBJECT_TYPE_MISMATCH, else STATUS_SUCCESS */

@@ -9,6 +9,9 @@
 
 #define OBJECT_NAME_INFORMATION_CLASS 1
 #define OBJECT_TYPE_INFORMATION_CLASS 2
+#define OBJECT_TYPES_INFORMATION_CLASS 3
+#define SYSTEM_HANDLE_INFORMATION_CLASS 16
+#define SYSTEM_EXTENDED_HANDLE_INFORMATION_CLASS 64
 
 /* how long the end of a terminated thread is waited for, in 100 ns */
 #define TERMINATION_WAIT 10000000
@@ -53,10 +56,23 @@ NTSTATUS NTAPI NtQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS Class, PVOI
     struct NtQueryObject_params params = { Handle, Class, Information, Length, ReturnLength };
 
     if ((params.information_class != OBJECT_NAME_INFORMATION_CLASS &&
-         params.information_class != OBJECT_TYPE_INFORMATION_CLASS) ||
+         params.information_class != OBJECT_TYPE_INFORMATION_CLASS &&
+         params.information_class != OBJECT_TYPES_INFORMATION_CLASS) ||
         !native_half_present())
         return __wine_host_NtQueryObject(Handle, Class, Information, Length, ReturnLength);
     return unix_call(unix_NtQueryObject, &params);
+}
+
+NTSTATUS NTAPI NtQuerySystemInformation(SYSTEM_INFORMATION_CLASS Class, PVOID Information, ULONG Length,
+                                               PULONG ReturnLength)
+{
+    struct NtQuerySystemInformation_params params = { Class, Information, Length, ReturnLength };
+
+    if ((params.information_class != SYSTEM_HANDLE_INFORMATION_CLASS &&
+         params.information_class != SYSTEM_EXTENDED_HANDLE_INFORMATION_CLASS) ||
+        !native_half_present())
+        return __wine_host_NtQuerySystemInformation(Class, Information, Length, ReturnLength);
+    return unix_call(unix_NtQuerySystemInformation, &params);
 }
 
 NTSTATUS NTAPI NtQuerySecurityObject(HANDLE Handle, SECURITY_INFORMATION Information,

@@ -50,6 +50,7 @@ __declspec(dllimport) NTSTATUS NTAPI __wine_host_NtQueryDirectoryObject(HANDLE, 
                                                                         ULONG *, ULONG *);
 __declspec(dllimport) NTSTATUS NTAPI __wine_host_NtQueryObject(HANDLE, ULONG, void *, ULONG, ULONG *);
 __declspec(dllimport) NTSTATUS NTAPI __wine_host_NtQuerySecurityObject(HANDLE, ULONG, void *, ULONG, ULONG *);
+__declspec(dllimport) NTSTATUS NTAPI __wine_host_NtQuerySystemInformation(ULONG, void *, ULONG, ULONG *);
 __declspec(dllimport) NTSTATUS NTAPI __wine_host_NtSetSecurityObject(HANDLE, ULONG, void *);
 __declspec(dllimport) NTSTATUS NTAPI __wine_host_NtTerminateThread(HANDLE, LONG);
 
