@@ -7,10 +7,7 @@
 
 #include "client.h"
 
-#include "connection.h"
-#include "port.h"
 #include "process.h"
-#include "request.h"
 #include "server.h"
 
 #include <errno.h>
@@ -36,13 +33,8 @@ static void client_close(struct client *client)
     if (client->writable)
         event_free(client->writable);
     close(client->fd);
-    if (client->process)
-    {
-        process_gone(client->process);
-        ports_forget_process(client->process);
-        connections_forget_process(client->process);
-        process_unref(client->process);
-    }
+    if (client->caller.process)
+        process_disconnected(client->caller.process);
     free(client->in);
     free(client->out);
     free(client);
@@ -57,9 +49,9 @@ static void trace(const struct client *client, const char *arrow, const struct r
         return;
     protocol_print(line, sizeof(line), type->name, part, data);
     if (part == &type->reply)
-        fprintf(stderr, "%d: %s %s = %08x\n", (int)client->pid, arrow, status ? type->name : line, (unsigned int)status);
+        fprintf(stderr, "%d: %s %s = %08x\n", (int)client->caller.pid, arrow, status ? type->name : line, (unsigned int)status);
     else
-        fprintf(stderr, "%d: %s %s\n", (int)client->pid, arrow, line);
+        fprintf(stderr, "%d: %s %s\n", (int)client->caller.pid, arrow, line);
 }
 
 /* ---------------------------------------------------------------------------------------------- replies */
@@ -88,16 +80,6 @@ static ssize_t send_with_fds(int fd, const void *data, size_t size, const int *f
         memcpy(CMSG_DATA(header), fds, fd_count * sizeof(int));
     }
     return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-static void reply_release(struct reply *reply)
-{
-    unsigned int i;
-
-    for (i = 0; i < reply->fd_count; i++)
-        if (reply->close_fds & (1u << i))
-            close(reply->fds[i]);
-    free(reply->data);
 }
 
 /* returns false when the client has to go */
@@ -171,11 +153,11 @@ static bool client_request(struct client *client)
 
     if (!protocol_check(&type->request, client->in, header->size, data))
     {
-        fprintf(stderr, "alpcserver: client %d sent a malformed %s\n", (int)client->pid, type->name);
+        fprintf(stderr, "alpcserver: client %d sent a malformed %s\n", (int)client->caller.pid, type->name);
         return false;
     }
     trace(client, "->", type, &type->request, client->in, 0);
-    status = request_handle(client, header, data, &reply);
+    status = request_handle(&client->caller, header, data, &reply);
     keep = client_reply(client, type, status, &reply);
     reply_release(&reply);
     client->in_size = 0;
@@ -244,7 +226,7 @@ static bool client_add(struct event_base *base, int fd)
         return false;
     }
     client->fd = fd;
-    client->pid = cred.pid;
+    client->caller.pid = cred.pid;
     client->in = malloc(client->in_room = 1024);
     client->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, client);
     client->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, on_writable, client);

@@ -4,103 +4,104 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The server makes a connection's channel, writes the two messages that only it may write (the connection request and
- * the notice that the client is gone), and sees to it that everybody who waits learns when one end has gone.
+ * The object, and what it has mapped.  How a connection comes about is connecting.h's business, how it ends death.h's,
+ * who is at its ends sharing.h's.
  */
 
 #ifndef NTALPC_SERVER_CONNECTION_H
 #define NTALPC_SERVER_CONNECTION_H
 
-#include "port.h"
+#include "object.h"
+#include "process.h"
+#include "roster.h"
 
 #include "dlls/ntdll/alpc/channel.h"
 #include "ntalpc/protocol.h"
 
+struct port;
+
+/* a process at one end of a connection */
+struct sharer
+{
+    struct bond bond;
+    struct connection *connection;
+    enum alpc_end end;
+    uint32_t number; /* its place there */
+};
+
 struct connection
 {
-    struct connection *next, **link; /* all connections */
-    uint64_t id;
+    struct object object;
     uint32_t slot, generation;
-    uint32_t stage;                  /* LINK_ bits, as the server knows them */
-    uint32_t client_thread;          /* that connected */
-    uint32_t max_message;            /* the ports' smallest limit */
+    uint32_t stage;         /* LINK_ bits, as the server knows them */
+    uint32_t client_thread; /* that connected */
+    uint32_t max_message;   /* the ports' smallest limit */
     int fd;
-    struct channel channel;          /* near part only, but while a sweep needs more */
-    struct port *server_port;        /* the connection port; NULL once the server has no use for the connection */
-    struct port *end[2];             /* the communication ports; NULL before accept and once closed */
-    struct process *processes[2][ROSTER_PROCESSES]; /* who shares each end; place 0 is the owner's */
-    bool unannounced[2];             /* messages wait for room in the queue of that end */
+    struct channel channel; /* near part only, but while somebody looks at more */
+    struct roster *roster;  /* of the connection port; NULL once that has no use for the connection */
+    struct port *end[2];    /* the communication ports; NULL before accept and once closed */
+    struct sharer *sharers[2][ROSTER_PROCESSES]; /* place 0 is the owner's */
+    bool unannounced[2];                         /* messages wait for room in the queue of that end */
 };
 
-/* A connection request as a client makes it. */
-struct connect_request
+static inline enum alpc_end other_end(enum alpc_end end)
 {
-    struct process *process;
-    uint32_t thread;
-    bool sync;
-    struct port_attributes attributes;
-    uint16_t data_length, total_length;
-    const void *message; /* total_length less the header */
-};
+    return end == END_CLIENT ? END_SERVER : END_CLIENT;
+}
 
-/*
- * Makes a connection to a connection port and queues the request.  *client is its client communication port.
- *   STATUS_INVALID_PARAMETER, STATUS_PORT_MESSAGE_TOO_LONG, STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES
- */
-NTSTATUS connection_create(struct port *server_port, const struct connect_request *request, struct port **client);
-
-/* What NtAlpcAcceptConnectPort was given. */
-struct accept_request
+static inline struct roster_entry *connection_entry(const struct connection *connection)
 {
-    struct process *process;
-    uint32_t thread;
-    uint32_t message_id, callback_id;
-    bool accept;
-    uint64_t context;
-    struct port_attributes attributes;
-    uint16_t data_length, total_length;
-    const void *message;
-};
+    return &connection->roster->entries[connection->slot];
+}
+
+/* the process with this number, which may be any, at an end; NULL if there is none */
+static inline struct process *connection_process(const struct connection *connection, enum alpc_end end,
+                                                 uint32_t number)
+{
+    struct sharer *sharer = number < ROSTER_PROCESSES ? connection->sharers[end][number] : NULL;
+
+    return sharer ? sharer->bond.process : NULL;
+}
 
 /*
- * Accepts or refuses a connection request.  *server is the server communication port, NULL when refused.
- *   STATUS_INVALID_MESSAGE, STATUS_REQUEST_CANCELED (the client has gone), STATUS_INVALID_PARAMETER,
- *   STATUS_PORT_MESSAGE_TOO_LONG, STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES
+ * A connection with its channel and a slot in the roster, in the stage LINK_CONNECTING.
+ *   STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES
  */
-NTSTATUS connection_accept(struct port *server_port, const struct accept_request *request, struct port **server);
+NTSTATUS connection_new(struct roster *roster, struct connection **connection);
+void connection_free(struct connection *connection);
 
-/*
- * Gives the process a number among those that share an end of the connection, the one it has already if it does.
- *   STATUS_INSUFFICIENT_RESOURCES
- */
-NTSTATUS connection_attach(struct connection *connection, enum alpc_end end, struct process *process, uint32_t *number);
-
-/*
- * [4.11] One end goes: its port was closed, or disconnected.  flags are those of NtAlpcDisconnectPort.
- */
-void connection_end_gone(struct connection *connection, enum alpc_end end, bool closed, uint32_t flags);
-
-/* the connection port goes: requests are refused, connections are over [4.11] */
-void connections_server_gone(struct port *server_port);
-
-/* [7, 39] the connection port is disconnected: requests that wait are refused, connections stay */
-void connections_refuse_pending(struct port *server_port);
-
-/* a process or one of its threads has died */
-void connections_forget_process(struct process *process);
-void connections_forget_thread(struct process *process, uint32_t thread);
-
-/* frees connections whose ends are both gone and whose last messages have been received */
+/* frees a connection whose ends are both gone, unless a message waits that only it holds */
+void connection_reap(struct connection *connection);
+/* looks for such connections */
 void connections_reap(void);
 
-/* for walks over all connections */
-struct connection *connection_first(void);
+/* the roster has nothing more to do with the connection */
+void connection_leave_roster(struct connection *connection);
 
-/* the server ends; the ports are destroyed already */
-void connections_end(void);
+/* changes the stage; everybody who waits for that wakes up */
+void connection_set_link(struct connection *connection, uint32_t clear, uint32_t set);
+void connection_set_stage(struct connection *connection, uint32_t stage);
+
+/* ---------------------------------------------------------------------------------------------- cells */
+
+typedef void (*cell_visitor)(struct connection *connection, uint32_t id, struct cell *cell, uint64_t state, void *arg);
 
 /* messages may be anywhere in the channel: maps all of it; false when that fails */
 bool connection_map_far(struct connection *connection);
 void connection_unmap_far(struct connection *connection);
+
+/* calls visit for every cell of one end's table that is in use or waited on */
+void connection_for_each_cell(struct connection *connection, enum alpc_end owner, cell_visitor visit, void *arg);
+
+/* what the server itself writes into a cell */
+struct server_message
+{
+    uint32_t type, flags, thread, process;
+    uint16_t data_length, total_length;
+    const void *data; /* total_length less the header */
+};
+
+/* false when memory is short */
+bool connection_write_cell(struct connection *connection, uint32_t id, const struct server_message *message);
 
 #endif

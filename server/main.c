@@ -6,8 +6,9 @@
  */
 
 #include "client.h"
-#include "connection.h"
+#include "port.h"
 #include "server.h"
+#include "sweep.h"
 
 #include "dlls/ntdll/alpc/prefix.h"
 
@@ -202,8 +203,9 @@ static int serve(bool foreground)
     unlink(prefix.socket);
     close(listener);
     client_close_all();
-    port_destroy_all();
-    connections_end();
+    ports_end();
+    processes_end();
+    sweep_end();
     for (int i = 0; i < 3; i++)
         event_free(signals[i]);
     event_base_free(server_base);

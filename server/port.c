@@ -7,23 +7,20 @@
 
 #include "port.h"
 
-#include "connection.h"
+#include "dump.h"
+#include "name.h"
+#include "request.h"
 #include "server.h"
+#include "text.h"
 
 #include "ntalpc/nt.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-static struct port *by_id, *by_inode, *by_name, *by_absolute;
-static uint64_t last_id;
 static unsigned int file_count; /* ports that are not light */
 
 /* ---------------------------------------------------------------------------------------------- attributes */
@@ -45,186 +42,6 @@ static NTSTATUS set_attributes(struct port *port, const struct port_attributes *
     return STATUS_SUCCESS;
 }
 
-/* ---------------------------------------------------------------------------------------------- files */
-
-static NTSTATUS status_from_errno(void)
-{
-    return errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_INSUFFICIENT_RESOURCES;
-}
-
-static void on_closed(struct watch *watch)
-{
-    port_destroy((struct port *)((char *)watch - offsetof(struct port, watch)));
-}
-
-static bool descriptors_run_out(void)
-{
-    struct rlimit limit;
-
-    /* Wine's server has the same limit as this one */
-    return !getrlimit(RLIMIT_NOFILE, &limit) && file_count + limit.rlim_cur / 16 > limit.rlim_cur;
-}
-
-static NTSTATUS make_handle_file(struct port *port)
-{
-    struct stat st;
-
-    if (port->kind == PORT_SERVER && descriptors_run_out())
-        return STATUS_SUCCESS;
-    port->handle_fd = watch_begin(&port->watch, on_closed);
-    if (port->handle_fd == -1 || fstat(port->handle_fd, &st))
-        return status_from_errno();
-    port->inode = st.st_ino;
-    file_count++;
-    return STATUS_SUCCESS;
-}
-
-static int make_memory(const char *name, off_t size, void **memory)
-{
-    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-    if (fd == -1)
-        return -1;
-    if (!ftruncate(fd, size) && !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-        *memory = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    else
-        *memory = MAP_FAILED;
-    if (*memory != MAP_FAILED)
-        return fd;
-    *memory = NULL;
-    close(fd);
-    return -1;
-}
-
-static int open_read_only(int fd)
-{
-    char path[32];
-
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-static NTSTATUS make_queue(struct port *port)
-{
-    void *post = NULL, *desk = NULL, *roster = NULL;
-    int roster_fd;
-
-    port->post_fd = make_memory("ntalpc post", PORT_POST_SIZE, &post);
-    port->desk_fd = make_memory("ntalpc desk", PORT_DESK_SIZE, &desk);
-    roster_fd = make_memory("ntalpc roster", ROSTER_SIZE * sizeof(struct roster_entry), &roster);
-    queue_init(&port->queue, post, desk, (_Atomic uint64_t *)((uint8_t *)post + 0x1000), PORT_QUEUE_BITS);
-    port->roster = roster;
-    port->desk_read_fd = port->desk_fd == -1 ? -1 : open_read_only(port->desk_fd);
-    port->roster_fd = roster_fd == -1 ? -1 : open_read_only(roster_fd);
-    if (roster_fd != -1)
-        close(roster_fd);
-    if (!post || !desk || !roster || port->desk_read_fd == -1 || port->roster_fd == -1)
-        return status_from_errno();
-    port->connections = calloc(ROSTER_SIZE, sizeof(*port->connections));
-    port->first_free = 1;
-    return port->connections ? STATUS_SUCCESS : STATUS_NO_MEMORY;
-}
-
-static void free_queue(struct port *port)
-{
-    if (port->queue.post)
-        munmap(port->queue.post, PORT_POST_SIZE);
-    if (port->queue.desk)
-        munmap(port->queue.desk, PORT_DESK_SIZE);
-    if (port->roster)
-        munmap(port->roster, ROSTER_SIZE * sizeof(struct roster_entry));
-    free(port->connections);
-}
-
-/* ---------------------------------------------------------------------------------------------- names */
-
-static bool has_name(const struct port *port, uint32_t number, const void *name, uint32_t size)
-{
-    return port->name->number == number && port->name->size == size && !memcmp(port->name->text, name, size);
-}
-
-static struct port_name *make_name(uint32_t number, const void *name, uint32_t size)
-{
-    struct port_name *key = calloc(1, sizeof(*key) + size);
-
-    if (key)
-    {
-        key->number = number;
-        key->size = size;
-        memcpy(key->text, name, size);
-    }
-    return key;
-}
-
-struct port *port_by_name(uint32_t number, const void *name, uint32_t name_size)
-{
-    struct port *port = NULL;
-    struct port_name *key;
-
-    if (!number)
-    {
-        HASH_FIND(hh_absolute, by_absolute, name, name_size, port);
-        return port;
-    }
-    if (!(key = make_name(number, name, name_size)))
-        return NULL;
-    HASH_FIND(hh_name, by_name, key, sizeof(*key) + name_size, port);
-    free(key);
-    return port && has_name(port, number, name, name_size) ? port : NULL;
-}
-
-static NTSTATUS set_name(struct port *port, const void *name, uint32_t size, bool absolute)
-{
-    uint32_t number = 1;
-
-    while (port_by_name(number, name, size))
-        number++;
-    if (!(port->name = make_name(number, name, size)))
-        return STATUS_NO_MEMORY;
-    HASH_ADD_KEYPTR(hh_name, by_name, port->name, sizeof(*port->name) + size, port);
-    /* Wine has made sure that a path names one object */
-    port->absolute = absolute && !port_by_name(0, name, size);
-    if (port->absolute)
-        HASH_ADD_KEYPTR(hh_absolute, by_absolute, port->name->text, size, port);
-    return STATUS_SUCCESS;
-}
-
-static void clear_name(struct port *port)
-{
-    if (!port->name)
-        return;
-    HASH_DELETE(hh_name, by_name, port);
-    if (port->absolute)
-        HASH_DELETE(hh_absolute, by_absolute, port);
-    free(port->name);
-    port->name = NULL;
-}
-
-/* ---------------------------------------------------------------------------------------------- lifetime */
-
-static NTSTATUS new_port(enum port_kind kind, struct process *owner, const struct port_attributes *attributes,
-                         struct port **result)
-{
-    struct port *port = calloc(1, sizeof(*port));
-    NTSTATUS status;
-
-    if (!port)
-        return STATUS_NO_MEMORY;
-    port->kind = kind;
-    port->handle_fd = -1;
-    port->post_fd = port->desk_fd = port->desk_read_fd = port->roster_fd = -1;
-    port->owner = process_ref(owner);
-    port->id = ++last_id;
-    *result = port;
-    if ((status = set_attributes(port, attributes)) || (status = make_handle_file(port)))
-        return status;
-    HASH_ADD(hh, by_id, id, sizeof(port->id), port);
-    server_work_begins();
-    if (port->inode)
-        HASH_ADD(hh_inode, by_inode, inode, sizeof(port->inode), port);
-    return STATUS_SUCCESS;
-}
-
 static NTSTATUS make_security(struct port *port, const void *security, uint32_t size)
 {
     struct security_descriptor *requested = NULL;
@@ -236,121 +53,255 @@ static NTSTATUS make_security(struct port *port, const void *security, uint32_t 
     return status;
 }
 
-NTSTATUS port_create(struct process *owner, const struct port_attributes *attributes, const void *name,
-                     uint32_t name_size, bool absolute, const void *security, uint32_t security_size,
-                     struct port **port)
-{
-    struct port *new = NULL;
-    NTSTATUS status = new_port(PORT_CONNECTION, owner, attributes, &new);
+/* ---------------------------------------------------------------------------------------------- files */
 
-    if (!status)
-        status = make_security(new, security, security_size);
-    if (!status)
-        status = make_queue(new);
-    if (!status && name_size)
-        status = set_name(new, name, name_size, absolute);
-    if (!status)
-        *port = new;
-    else if (new)
-        port_destroy(new);
-    return status;
+static void on_closed(struct watch *watch)
+{
+    port_close((struct port *)((char *)watch - offsetof(struct port, watch)));
 }
 
-NTSTATUS port_create_communication(enum port_kind kind, struct process *owner, const struct port_attributes *attributes,
-                                   struct connection *connection, struct port **port)
+static void on_owner_gone(struct bond *bond)
 {
-    struct port *new = NULL;
-    NTSTATUS status = new_port(kind, owner, attributes, &new);
+    port_close((struct port *)((char *)bond - offsetof(struct port, bond)));
+}
 
-    if (!status)
-        status = make_security(new, NULL, 0);
-    if (status)
+static const struct bond_ops light_ops = { .process_gone = on_owner_gone };
+
+static bool descriptors_run_out(void)
+{
+    struct rlimit limit;
+
+    /* Wine's server has the same limit as this one */
+    return !getrlimit(RLIMIT_NOFILE, &limit) && file_count + limit.rlim_cur / 16 > limit.rlim_cur;
+}
+
+static NTSTATUS make_handle_file(struct port *port)
+{
+    const struct port_file content = { .magic = PORT_FILE_MAGIC, .key = port->object.key };
+
+    if (port->ops->kind == PORT_SERVER && descriptors_run_out())
     {
-        if (new)
-            port_destroy(new);
-        return status;
+        port->light = true;
+        process_bind(port->owner, &port->bond, &light_ops);
+        return STATUS_SUCCESS;
     }
-    new->connection = connection;
-    *port = new;
+    port->handle_fd = watch_begin(&port->watch, &content, on_closed);
+    if (port->handle_fd == -1)
+        return errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_INSUFFICIENT_RESOURCES;
+    file_count++;
     return STATUS_SUCCESS;
 }
 
-static void close_fd(int fd)
+void port_give_handle(struct port *port, struct reply *reply)
 {
-    if (fd != -1)
-        close(fd);
+    if (port->handle_fd == -1)
+        return;
+    reply_give_fd(reply, port->handle_fd);
+    port->handle_fd = -1;
 }
 
-void port_destroy(struct port *port)
+/* ---------------------------------------------------------------------------------------------- lifetime */
+
+static void port_dump(struct object *object, struct dump *dump);
+
+static void close_port(struct object *object)
 {
-    if (port->kind == PORT_CONNECTION && port->roster)
-        connections_server_gone(port);
-    else if (port->connection)
-        connection_end_gone(port->connection, port->kind == PORT_CLIENT ? END_CLIENT : END_SERVER, true, 0);
-    clear_name(port);
-    if (port->hh.tbl)
-    {
-        HASH_DELETE(hh, by_id, port);
+    port_close((struct port *)object);
+}
+
+static const struct object_ops object_ops = { .kind = OBJECT_PORT, .close = close_port, .dump = port_dump };
+
+static void port_free(struct port *port)
+{
+    if (port->object.ops)
         server_work_ends();
-    }
-    if (port->hh_inode.tbl)
-        HASH_DELETE(hh_inode, by_inode, port);
-    if (port->inode)
+    object_remove(&port->object);
+    if (port->watch.inotify)
         file_count--;
     watch_end(&port->watch);
-    close_fd(port->handle_fd);
-    close_fd(port->post_fd);
-    close_fd(port->desk_fd);
-    close_fd(port->desk_read_fd);
-    close_fd(port->roster_fd);
-    free_queue(port);
+    process_unbind(&port->bond);
+    if (port->handle_fd != -1)
+        close(port->handle_fd);
     free(port->security);
     process_unref(port->owner);
     free(port);
 }
 
-void ports_forget_process(const struct process *process)
+NTSTATUS port_init(struct port *port, const struct port_ops *ops, struct process *owner,
+                   const struct port_attributes *attributes, const void *security, uint32_t security_size)
 {
-    struct port *port, *next;
+    NTSTATUS status;
 
-    /* the others end with their file */
-    HASH_ITER(hh, by_id, port, next)
-        if (port->owner == process && !port->inode)
-            port_destroy(port);
+    port->ops = ops;
+    port->handle_fd = -1;
+    port->owner = process_ref(owner);
+    object_add(&port->object, &object_ops);
+    server_work_begins();
+    if ((status = set_attributes(port, attributes)) || (status = make_security(port, security, security_size)) ||
+        (status = make_handle_file(port)))
+        port_free(port);
+    return status;
 }
 
-void port_destroy_all(void)
+void port_close(struct port *port)
 {
-    struct port *port, *next;
-
-    HASH_ITER(hh, by_id, port, next)
-        port_destroy(port);
+    port->ops->closed(port);
+    port_free(port);
 }
 
-/* ---------------------------------------------------------------------------------------------- lookup */
+struct port *port_find(uint64_t key)
+{
+    return (struct port *)object_find(OBJECT_PORT, key);
+}
 
-struct port *port_by_id(uint64_t id)
+struct port *port_find_kind(uint64_t key, enum port_kind kind)
+{
+    struct port *port = port_find(key);
+
+    return port && port->ops->kind == kind ? port : NULL;
+}
+
+void ports_end(void)
+{
+    object_close_all(OBJECT_PORT);
+}
+
+/* ---------------------------------------------------------------------------------------------- the dump */
+
+static void port_dump(struct object *object, struct dump *dump)
+{
+    const uint32_t all = OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION |
+                         SACL_SECURITY_INFORMATION;
+    const struct port *port = (const struct port *)object;
+    const struct name *name = port->ops->name(port);
+    char *text = name ? utf16_to_utf8(name->text, name->size) : NULL;
+    uint32_t security_size = 0;
+    void *security;
+    struct port_record record = {
+        .port = port->object.serial,
+        .kind = port->ops->kind,
+        .process = port->owner->id,
+        .pid = (uint32_t)port->owner->pid,
+        .flags = port->flags,
+        .max_message = port->max_message,
+        .number = name ? name->number : 0,
+        .disconnected = port->disconnected,
+        .name_size = dump_text_size(text),
+        .program_size = dump_text_size(port->owner->program),
+    };
+    size_t at;
+
+    security_descriptor_query(port->security, all, NULL, 0, &security_size);
+    security = malloc(security_size ? security_size : 1);
+    if (!security || security_descriptor_query(port->security, all, security, security_size, &security_size))
+        security_size = 0;
+    record.security_size = security_size;
+    port->ops->describe(port, &record);
+    at = dump_begin(dump, RECORD_port, &record.header, sizeof(record));
+    dump_append(dump, text, record.name_size);
+    dump_append(dump, port->owner->program, record.program_size);
+    dump_append(dump, security, record.security_size);
+    dump_end(dump, at);
+    free(security);
+    free(text);
+}
+
+/* ---------------------------------------------------------------------------------------------- requests */
+
+NTSTATUS handle_attach_port(struct caller *caller, const struct attach_port_request *request, data_list data,
+                            struct reply *reply)
+{
+    struct port *port = port_find(request->port);
+
+    (void)data;
+    if (!port)
+        return STATUS_OBJECT_TYPE_MISMATCH;
+    reply->attach_port.kind = port->ops->kind;
+    reply->attach_port.flags = port->flags;
+    return port->ops->attach(port, caller->process, reply);
+}
+
+NTSTATUS handle_disconnect_port(struct caller *caller, const struct disconnect_port_request *request, data_list data,
+                                struct reply *reply)
+{
+    struct port *port = port_find(request->port);
+
+    (void)caller, (void)data, (void)reply;
+    if (!port)
+        return STATUS_INVALID_HANDLE;
+    if (port->disconnected)
+        return STATUS_PORT_DISCONNECTED;
+    port->disconnected = true;
+    port->ops->disconnect(port, request->flags);
+    return STATUS_SUCCESS;
+}
+
+/* what has a file ends with that: it may have a handle elsewhere */
+NTSTATUS handle_close_port(struct caller *caller, const struct close_port_request *request, data_list data,
+                           struct reply *reply)
 {
     struct port *port;
 
-    HASH_FIND(hh, by_id, &id, sizeof(id), port);
-    return port;
+    (void)data, (void)reply;
+    watch_catch_up();
+    port = port_find(request->port);
+    if (!port || port->owner != caller->process)
+        return STATUS_INVALID_HANDLE;
+    if (port->light)
+        port_close(port);
+    return STATUS_SUCCESS;
 }
 
-struct port *port_by_inode(uint64_t inode)
+NTSTATUS handle_query_name(struct caller *caller, const struct query_name_request *request, data_list data,
+                           struct reply *reply)
 {
-    struct port *port;
+    const struct port *port = port_find(request->port);
+    const struct name *name;
+    void *text;
 
-    HASH_FIND(hh_inode, by_inode, &inode, sizeof(inode), port);
-    return port;
+    (void)caller, (void)data;
+    if (!port)
+        return STATUS_INVALID_HANDLE;
+    if (!(name = port->ops->name(port)))
+        return STATUS_SUCCESS;
+    if (!(text = reply_data(reply, name->size)))
+        return STATUS_NO_MEMORY;
+    memcpy(text, name->text, name->size);
+    reply->query_name.name_size = name->size;
+    return STATUS_SUCCESS;
 }
 
-struct port *port_first(void)
+NTSTATUS handle_query_security(struct caller *caller, const struct query_security_request *request, data_list data,
+                               struct reply *reply)
 {
-    return by_id;
+    const struct port *port = port_find(request->port);
+    uint32_t needed;
+    void *descriptor;
+
+    (void)caller, (void)data;
+    if (!port)
+        return STATUS_INVALID_HANDLE;
+    security_descriptor_query(port->security, request->information, NULL, 0, &needed);
+    if (!(descriptor = reply_data(reply, needed)))
+        return STATUS_NO_MEMORY;
+    reply->query_security.security_size = needed;
+    return security_descriptor_query(port->security, request->information, descriptor, needed, &needed);
 }
 
-struct port *port_next(const struct port *port)
+NTSTATUS handle_set_security(struct caller *caller, const struct set_security_request *request, data_list data,
+                             struct reply *reply)
 {
-    return port->hh.next;
+    struct port *port = port_find(request->port);
+    struct security_descriptor *changes;
+    NTSTATUS status;
+
+    (void)reply;
+    if (!port)
+        return STATUS_INVALID_HANDLE;
+    if ((status = security_descriptor_parse(data[0], request->security_size, &changes)))
+        return status;
+    status = security_descriptor_set(&port->security, changes, request->information, caller->process->token,
+                                     &port_mapping);
+    free(changes);
+    return status;
 }

@@ -8,46 +8,63 @@
 #ifndef NTALPC_SERVER_PROCESS_H
 #define NTALPC_SERVER_PROCESS_H
 
-#include "ntalpc/status.h"
+#include "object.h"
 #include "token.h"
+
+#include "ntalpc/status.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-/*
- * Lives as long as its control connection or an object that remembers it as its owner does.
- */
+struct bond;
+
 struct process
 {
-    struct process *next, **link; /* in the list of those that are alive */
-    unsigned int refs;
-    bool alive;
-    pid_t pid;                    /* Unix */
-    uint32_t id;                  /* Windows */
+    struct object object; /* in the registry while the process is alive */
+    unsigned int refs;    /* its bonds, its sockets, and who remembers it as an owner */
+    unsigned int sockets; /* control connections */
+    pid_t pid;            /* Unix */
+    uint32_t id;          /* Windows */
     uint32_t session;
-    char *program;                /* UTF-8, last component of the image path */
-    struct token *token;          /* primary */
-    int handles_fd;               /* page that tells the process to check its handles again */
+    char *program;       /* UTF-8, last component of the image path */
+    struct token *token; /* primary */
+    int handles_fd;      /* page that tells the process to check its handles again */
     _Atomic uint32_t *handles;
+    struct bond *bonds;
 };
 
-/*
- * A new process; program is UTF-16 of the given size in bytes, token in the form of ntalpc/token.h.
- *   STATUS_NO_MEMORY, and those of token_create
- */
-NTSTATUS process_create(pid_t pid, uint32_t id, uint32_t session, const void *program, size_t program_size,
-                        const void *token, size_t token_size, struct process **process);
+/* what the end of a process or of one of its threads means to something that the process has to do with */
+struct bond_ops
+{
+    void (*thread_gone)(struct bond *bond, uint32_t thread); /* NULL = nothing */
+    void (*process_gone)(struct bond *bond);                 /* may undo bonds */
+};
 
-/* the control connection has closed: the process is dead.  The caller's reference stays. */
-void process_gone(struct process *process);
+struct bond
+{
+    struct bond *next, **link;
+    struct process *process; /* NULL = no bond */
+    const struct bond_ops *ops;
+};
+
+static inline bool process_alive(const struct process *process)
+{
+    return process->object.ops != NULL;
+}
 
 struct process *process_ref(struct process *process);
 void process_unref(struct process *process);
 
-/* the living process with this Windows id, or NULL */
-struct process *process_by_id(uint32_t id);
+/* one of its control connections begins, ends; with the last one the process is dead */
+void process_connected(struct process *process);
+void process_disconnected(struct process *process);
 
-/* makes the process look at its handles again before it believes what it knows of them */
-void process_handles_changed(struct process *process);
+/* the end of the process or of a thread is going to be told to the bond, until it is undone; harmless if it is not
+ * bound */
+void process_bind(struct process *process, struct bond *bond, const struct bond_ops *ops);
+void process_unbind(struct bond *bond);
+
+/* all processes are forgotten: the server ends */
+void processes_end(void);
 
 #endif

@@ -7,6 +7,8 @@
 
 #include "server.h"
 
+#include "request.h"
+
 struct event_base *server_base;
 
 static struct event *idle_timer;
@@ -61,4 +63,12 @@ void server_work_ends(void)
 {
     work--;
     check_idle();
+}
+
+NTSTATUS handle_shutdown(struct caller *caller, const struct shutdown_request *request, data_list data,
+                         struct reply *reply)
+{
+    (void)caller, (void)request, (void)data, (void)reply;
+    server_stop();
+    return STATUS_SUCCESS;
 }

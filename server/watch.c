@@ -101,13 +101,14 @@ static struct inotify *find_instance(void)
     return inotify;
 }
 
-int watch_begin(struct watch *watch, void (*closed)(struct watch *watch))
+int watch_begin(struct watch *watch, const struct port_file *content, void (*closed)(struct watch *watch))
 {
     struct inotify *inotify = find_instance();
     int fd = memfd_create("ntalpc port", MFD_CLOEXEC);
     char path[32];
 
-    if (fd == -1 || !inotify || ftruncate(fd, PORT_FILE_SIZE))
+    if (fd == -1 || !inotify || ftruncate(fd, PORT_FILE_SIZE) ||
+        pwrite(fd, content, sizeof(*content), 0) != sizeof(*content))
     {
         if (fd != -1)
             close(fd);

@@ -15,6 +15,7 @@
 #include <uthash.h>
 
 struct inotify;
+struct port_file;
 
 struct watch
 {
@@ -26,11 +27,11 @@ struct watch
 };
 
 /*
- * Makes the file for a handle and begins to watch it.  The program opens it once through /proc/PID/fd/N and closes the
+ * Makes the file for a handle, with this content, and begins to watch it.  The program opens it once through /proc/PID/fd/N and closes the
  * descriptor.  closed is called when no one has the file open any more: the last handle was closed, or the descriptor never
  * led to one.  Returns that descriptor, which the caller owns, or -1 with errno.
  */
-int watch_begin(struct watch *watch, void (*closed)(struct watch *watch));
+int watch_begin(struct watch *watch, const struct port_file *content, void (*closed)(struct watch *watch));
 
 /* handles what has happened so far */
 void watch_catch_up(void);

@@ -10,6 +10,7 @@ set -eu
 
 build=$(cd "${1:-.}" && pwd)
 json_value=$build/native/tests/json_value
+version=$(sed -n 's/^#define PROTOCOL_VERSION \([0-9]*\).*/\1/p' "$(dirname "$0")/../include/ntalpc/protocol.h")
 work=$(mktemp -d)
 export WINEPREFIX="$work"
 server_dir=/tmp/.ntalpc-$(id -u)/$(printf 'server-%s-%x' "$(stat -c %D "$work")" "$(stat -c %i "$work")")
@@ -89,7 +90,7 @@ begin "a server without ports"
 "$build/alpcserver" --persistent 9>&-
 server=$(dump --json | "$json_value" server/pid)
 [ "$(readlink -f "/proc/$server/exe")" = "$(readlink -f "$build/alpcserver")" ] || fail "pid $server is no server"
-same "$(dump)" "alpcserver $server, protocol 1: 0 ports, 0 connections, 0 messages"
+same "$(dump)" "alpcserver $server, protocol $version: 0 ports, 0 connections, 0 messages"
 
 mkfifo "$work/input"
 "$build/native/tests/alpcdump_ports" <"$work/input" >"$work/state" &
@@ -105,7 +106,7 @@ done
 
 begin "the text"
 dump >"$work/out"
-has "alpcserver $server, protocol 1: 9 ports, 4 connections, 5 messages" \
+has "alpcserver $server, protocol $version: 9 ports, 4 connections, 5 messages" \
     '\RPC Control\example' \
     ' port 1, connection port, messages up to 512 bytes' \
     " owner server.exe, process 0020, Unix $ports" \
@@ -169,7 +170,7 @@ shows 48 messages/type_name=LPC_REQUEST/holder_thread
 
 begin "one port"
 dump --messages --port='\rpc control\EXAMPLE' >"$work/out"
-has "alpcserver $server, protocol 1: 4 ports, 2 connections, 4 messages" '\RPC Control\example'
+has "alpcserver $server, protocol $version: 4 ports, 2 connections, 4 messages" '\RPC Control\example'
 has_not unnamed
 has_not "has gone"
 dump --json --port='\RPC Control\example' >"$work/out"
@@ -237,7 +238,7 @@ begin "the programs end"
 exec 9>&-
 wait "$ports" || fail "alpcdump_ports failed"
 ports=
-same "$(dump)" "alpcserver $server, protocol 1: 0 ports, 0 connections, 0 messages"
+same "$(dump)" "alpcserver $server, protocol $version: 0 ports, 0 connections, 0 messages"
 
 begin "the server ends, in order or killed"
 "$build/alpcserver" --kill

@@ -112,7 +112,6 @@ typedef struct _PUBLIC_OBJECT_BASIC_INFORMATION
 enum /* information classes */
 {
     FileStandardInformation = 5,
-    FileInternalInformation = 6,
     FileCompletionInformation = 30,
     FileFsDeviceInformation = 4,
     ObjectBasicInformation = 0,
@@ -189,6 +188,10 @@ HOST_CALL(NtQuerySecurityObject, (HANDLE handle, ULONG information, void *descri
           (handle, information, descriptor, size, used))
 HOST_CALL(NtQuerySystemInformation, (int information_class, void *information, ULONG size, ULONG *used),
           (information_class, information, size, used))
+HOST_CALL(NtReadFile,
+          (HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *io, void *buffer, ULONG size,
+           LARGE_INTEGER *offset, ULONG *key),
+          (handle, event, apc, apc_context, io, buffer, size, offset, key))
 HOST_CALL(NtSetInformationFile,
           (HANDLE handle, IO_STATUS_BLOCK *io, void *information, ULONG size, int information_class),
           (handle, io, information, size, information_class))

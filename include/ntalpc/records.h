@@ -11,6 +11,8 @@
  *   TEXT(field)            field_size bytes of UTF-8
  *   SECURITY(field)        field_size bytes of a self-relative security descriptor
  *   END(name)
+ *
+ * Ports and connections are told by their serial numbers, which give no right to them.
  */
 
 RECORD(server)

@@ -23,15 +23,28 @@ REQUEST(init)
     DATA(program)      /* image path, UTF-16 */
     DATA(token)        /* primary token, ntalpc/token.h */
 REPLY(init)
+    U64(process)       /* the process' key, for join */
     U32(protocol)
     FDS(1)             /* page whose first word changes when another process closes handles of this one */
 END(init)
+
+/* one more control connection of a process that has said init; the same Unix process */
+REQUEST(join)
+    U64(process)
+REPLY(join)
+END(join)
 
 /* replaces the primary token given with init */
 REQUEST(set_token)
     DATA(token)
 REPLY(set_token)
 END(set_token)
+
+/*
+ * A port is named by its key, a random number: who knows it may do everything with the port.  It stands in the file
+ * behind the port's handles too (struct port_file).  A queue's number is no key: it only tells whether two ports or
+ * connections use the same main queue.
+ */
 
 /* a connection port [alpc.md 1.3 NtAlpcCreatePort] */
 REQUEST(create_port)
@@ -42,7 +55,7 @@ REQUEST(create_port)
     DATA(security)     /* self-relative security descriptor; empty = the token's default */
 REPLY(create_port)
     U64(port)
-    U64(inode)         /* of the file behind the port's handles */
+    U64(queue)         /* its main queue */
     U32(number)        /* tells apart ports of one name in different unnamed directories; from 1 */
     FDS(4)             /* file for the handle, post, desk, roster */
 END(create_port)
@@ -52,7 +65,6 @@ REQUEST(find_port)
     U32(number)        /* 0 = the name is absolute */
     DATA(name)
 REPLY(find_port)
-    U64(port)
 END(find_port)
 
 /* [alpc.md 4.3] the message is told to the server once it fits; the answer comes through the channel */
@@ -71,8 +83,7 @@ REQUEST(connect_port)
     DATA(message)      /* what follows the header */
 REPLY(connect_port)
     U64(port)          /* the client communication port */
-    U64(server_port)   /* the connection port */
-    U64(inode)
+    U64(queue)         /* the connection port's */
     U32(slot)
     U32(generation)
     U32(server_process)
@@ -96,14 +107,13 @@ REQUEST(accept_port)
     DATA(message)
 REPLY(accept_port)
     U64(port)          /* the server communication port; 0 when refused */
-    U64(inode)         /* 0 = light: there is no file */
     U32(slot)
-    FDS(1)             /* file for the handle; none when refused or light */
+    FDS(1)             /* file for the handle; none when refused, or light: there is no file */
 END(accept_port)
 
 /* the accepted or requesting connection in a slot of the connection port's roster */
 REQUEST(attach_connection)
-    U64(port)
+    U64(port)          /* the connection port */
     U32(slot)
 REPLY(attach_connection)
     U32(generation)
@@ -113,10 +123,9 @@ END(attach_connection)
 
 /* the port whose handle has been inherited or duplicated into the caller */
 REQUEST(attach_port)
-    U64(inode)
+    U64(port)          /* read from the file that the handle is for */
 REPLY(attach_port)
-    U64(port)
-    U64(server_port)
+    U64(queue)
     U64(context)       /* PortContext of a server communication port */
     U32(kind)          /* enum port_kind */
     U32(flags)

@@ -206,7 +206,15 @@ struct channel_header
 
 /* ---------------------------------------------------------------------------------------------- connection port */
 
-/* of the empty file behind the handles of a port, bytes: no other file that a handle may have has just this size */
+/* what the file behind the handles of a port begins with: who has a handle learns the port's key from it */
+struct port_file
+{
+    uint64_t magic;
+    uint64_t key;
+};
+
+#define PORT_FILE_MAGIC 0x74726f702043504cu /* "LPC port" */
+/* of the whole file, bytes: no other file that a handle may have has just this size */
 #define PORT_FILE_SIZE 0x504e54414c5043
 
 #define PORT_POST_SIZE (0x1000 + (8 << PORT_QUEUE_BITS)) /* the post, then the ring at 0x1000 */

@@ -17,10 +17,11 @@
 
 #include "server/client.h"
 #include "server/connection.h"
+#include "server/port.h"
 #include "server/process.h"
 #include "server/request.h"
 #include "server/server.h"
-#include "server/token.h"
+#include "server/sweep.h"
 #include "tests/fuzz/fuzz.h"
 
 #define CLIENTS 3
@@ -53,8 +54,8 @@ static uint64_t next_bytes(unsigned int count)
 
 /* ---------------------------------------------------------------------------------------------- what clients have */
 
-static struct client clients[CLIENTS];
-static uint64_t known[KNOWN]; /* ports, inodes, message ids, slots */
+static struct caller callers[CLIENTS];
+static uint64_t known[KNOWN]; /* ports, queues, message ids, slots */
 static unsigned int known_count;
 static uint64_t last_port, last_message; /* a connection port, a connection request */
 static struct channel_header *channels[CHANNELS];
@@ -113,18 +114,20 @@ static void learn_from(uint32_t code, const struct reply *reply)
 {
     switch (code)
     {
+    case REQUEST_init:
+        learn(reply->init.process);
+        break;
     case REQUEST_create_port:
         learn(last_port = reply->create_port.port);
-        learn(reply->create_port.inode);
+        learn(reply->create_port.queue);
         open_handle(reply->fds[0]);
         break;
     case REQUEST_connect_port:
         learn(reply->connect_port.port);
-        learn(reply->connect_port.inode);
+        learn(reply->connect_port.queue);
         learn(reply->connect_port.slot);
         last_message = MESSAGE_ID(reply->connect_port.slot, CELL_CONNECT, reply->connect_port.message_gen);
         learn(last_message);
-        last_port = reply->connect_port.server_port;
         open_handle(reply->fds[0]);
         keep_channel(reply->fds[1]);
         break;
@@ -249,43 +252,35 @@ static void check_reply(const struct request_part *part, struct reply *reply)
     free(whole);
 }
 
-static void make_request(struct client *client, uint32_t code)
+static void make_request(struct caller *caller, uint32_t code)
 {
     const void *data[PROTOCOL_MAX_DATA] = { NULL };
     struct reply reply = { .fd_count = 0 };
     uint8_t *request = next_request(code);
     const struct request_header *header = (const void *)request;
     NTSTATUS status;
-    unsigned int i;
 
     assert(protocol_check(&request_types[code].request, request, header->size, data));
-    status = request_handle(client, header, data, &reply);
+    status = request_handle(caller, header, data, &reply);
     assert(reply.fd_count <= PROTOCOL_MAX_FDS);
     if (!status)
     {
         check_reply(&request_types[code].reply, &reply);
         learn_from(code, &reply);
     }
-    for (i = 0; i < reply.fd_count; i++)
-        if (reply.close_fds & (1u << i))
-            close(reply.fds[i]);
-    free(reply.data);
+    reply_release(&reply);
     free(request);
 }
 
 /* ---------------------------------------------------------------------------------------------- steps */
 
-static void end_client(struct client *client)
+static void end_caller(struct caller *caller)
 {
-    struct process *process = client->process;
+    struct process *process = caller->process;
 
-    client->process = NULL;
-    if (!process)
-        return;
-    process_gone(process);
-    ports_forget_process(process);
-    connections_forget_process(process);
-    process_unref(process);
+    caller->process = NULL;
+    if (process)
+        process_disconnected(process);
 }
 
 static void scribble(void)
@@ -322,7 +317,7 @@ static void scribble(void)
 static void step(void)
 {
     uint8_t kind = next_byte();
-    struct client *client = &clients[kind & 0x40 ? 1 + (kind >> 7) : 0];
+    struct caller *caller = &callers[kind & 0x40 ? 1 + (kind >> 7) : 0];
 
     switch (kind & 0x1f)
     {
@@ -336,23 +331,23 @@ static void step(void)
         if (channel_count && channels[(channel_count - 1) % CHANNELS])
             atomic_store(&channels[(channel_count - 1) % CHANNELS]->connect.state,
                          cell_word(CELL_HELD + END_SERVER, MESSAGE_GEN(last_message), (struct cell_actor){ 0 }));
-        if (client->process)
-            make_request(client, REQUEST_accept_port);
+        if (caller->process)
+            make_request(caller, REQUEST_accept_port);
         break;
     case 0x1d:
         event_base_loop(server_base, EVLOOP_NONBLOCK);
         break;
     case 0x1c:
-        end_client(client);
+        end_caller(caller);
         break;
     default:
         /* little succeeds without a process, a port and a connection */
-        if (!client->process)
-            make_request(client, REQUEST_init);
+        if (!caller->process)
+            make_request(caller, REQUEST_init);
         else if ((kind & 0x1f) < REQUEST_COUNT)
-            make_request(client, kind & 0x1f);
+            make_request(caller, kind & 0x1f);
         else
-            make_request(client, (kind & 0x1f) % 3 == 0   ? REQUEST_create_port
+            make_request(caller, (kind & 0x1f) % 3 == 0   ? REQUEST_create_port
                                  : (kind & 0x1f) % 3 == 1 ? REQUEST_connect_port
                                                           : REQUEST_accept_port);
         break;
@@ -372,15 +367,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (i = 0; i < HANDLES; i++)
         replace_handle(i, -1);
     for (i = 0; i < CLIENTS; i++)
-        end_client(&clients[i]);
+        end_caller(&callers[i]);
     for (i = 0; i < CHANNELS; i++)
         unmap_channel(i);
     event_base_loop(server_base, EVLOOP_NONBLOCK);
     /* nothing is left of anybody */
-    assert(!port_first());
+    processes_end();
+    assert(!object_first(OBJECT_PORT));
     connections_reap();
-    assert(!connection_first());
-    connections_end();
+    assert(!object_first(OBJECT_CONNECTION));
+    sweep_end();
     known_count = channel_count = 0;
     last_port = last_message = 0;
     return 0;

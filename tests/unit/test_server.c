@@ -975,7 +975,7 @@ static void test_ports(void **state)
     struct query_security_request security = { .information = OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION };
     struct set_security_request set = { .information = DACL_SECURITY_INFORMATION };
     struct query_security_reply descriptor;
-    struct attach_port_request attach = { .inode = 12345 };
+    struct attach_port_request attach;
     struct query_name_request query;
     struct query_name_reply name;
     struct set_security_reply done;
@@ -1025,12 +1025,13 @@ static void test_ports(void **state)
     set.port = second.port;
     assert_int_not_equal(call(&peer, REQUEST_set_security, &set, &garbage, &done), STATUS_SUCCESS);
 
-    attach.inode = first.inode;
+    attach.port = first.port;
     assert_int_equal(call(&other, REQUEST_attach_port, &attach, NULL, &attached), STATUS_SUCCESS);
-    assert_int_equal(attached.port, first.port);
+    assert_int_equal(attached.queue, first.queue);
     assert_int_equal(attached.kind, PORT_CONNECTION);
-    attach.inode++;
-    attach.inode = first.inode ^ second.inode ^ 0x5555;
+    attach.port = first.port ^ 1;
+    assert_int_equal(call(&other, REQUEST_attach_port, &attach, NULL, &attached), STATUS_OBJECT_TYPE_MISMATCH);
+    attach.port = first.queue;
     assert_int_equal(call(&other, REQUEST_attach_port, &attach, NULL, &attached), STATUS_OBJECT_TYPE_MISMATCH);
 
     /* only the owner can give up a port, and only one that has no handle */
@@ -1050,10 +1051,182 @@ static void test_ports(void **state)
     stop_server();
 }
 
+/* the requests that name a port by its key, for a process that was not given it: every one is refused */
+static void expect_unknown(struct peer *peer, uint64_t key)
+{
+    static const enum request_code codes[] = { REQUEST_close_port, REQUEST_disconnect_port, REQUEST_query_name,
+                                               REQUEST_query_security };
+    struct attach_connection_request connection = { .port = key, .slot = 1 };
+    struct attach_port_request attach = { .port = key };
+    struct set_security_request set = { .port = key, .information = DACL_SECURITY_INFORMATION };
+    struct accept_port_request accept = { .port = key, .total_length = HEADER_SIZE };
+    uint8_t descriptor[FIXTURE_SIZE];
+    const struct control_data security = { descriptor, put_sd(descriptor, "O:AL G:BU D:(A;;GA;WD)") };
+    const struct control_data nothing = { NULL, 0 };
+    union
+    {
+        struct reply_header header;
+        uint8_t room[256];
+    } reply;
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(codes); i++)
+        assert_int_equal(simple_call(peer, codes[i], key), STATUS_INVALID_HANDLE);
+    assert_int_equal(call(peer, REQUEST_attach_port, &attach, NULL, &reply), STATUS_OBJECT_TYPE_MISMATCH);
+    assert_int_equal(call(peer, REQUEST_attach_connection, &connection, NULL, &reply), STATUS_INVALID_HANDLE);
+    assert_int_equal(call(peer, REQUEST_set_security, &set, &security, &reply), STATUS_INVALID_HANDLE);
+    assert_int_equal(call(peer, REQUEST_accept_port, &accept, &nothing, &reply), STATUS_INVALID_PORT_HANDLE);
+}
+
+/* whether the eight bytes of a key stand anywhere in what alpcdump is told */
+static bool dump_contains(uint64_t key)
+{
+    struct dump_request request = { .messages = 1 };
+    struct dump_reply reply;
+    struct peer peer;
+    bool found;
+
+    begin_client(&peer);
+    assert_int_equal(call(&peer, REQUEST_dump, &request, NULL, &reply), STATUS_SUCCESS);
+    found = memmem(peer.data, reply.records_size, &key, sizeof(key)) != NULL;
+    end_peer(&peer);
+    return found;
+}
+
+/* who was not given a port cannot do anything with it [design 7] */
+static void test_keys(void **state)
+{
+    struct peer owner, client, stranger;
+    struct create_port_reply port;
+    struct link link;
+    struct stat st;
+    uint64_t i;
+
+    (void)state;
+    start_server("-p");
+    begin_process(&owner, 0x20);
+    begin_process(&client, 0x24);
+    begin_process(&stranger, 0x28);
+    assert_int_equal(create_port(&owner, NAME, (struct create_port_request){ .flags = 0 }, NULL, &port),
+                     STATUS_SUCCESS);
+    assert_int_equal(fstat(owner.fds[0], &st), 0);
+    make_connection(&client, &link);
+    accept_connection(&owner, &link, port.port);
+
+    /* keys of ports, counted numbers, inodes, and what else a process without a port can learn */
+    for (i = 0; i < 1000; i++)
+        expect_unknown(&stranger, i);
+    for (i = st.st_ino - 20; i < st.st_ino + 20; i++)
+        expect_unknown(&stranger, i);
+    expect_unknown(&stranger, port.queue);
+    assert_true(link.client.queue == port.queue && port.queue != port.port);
+    assert_true(port.port > UINT32_MAX || link.client.port > UINT32_MAX || link.server.port > UINT32_MAX);
+    assert_int_equal(channel_link(&link.channel), LINK_CONNECTED);
+
+    /* what everybody can see has none of them */
+    assert_false(dump_contains(port.port) || dump_contains(link.client.port) || dump_contains(link.server.port));
+    assert_int_not_equal(link.channel.header->connection, link.client.port);
+
+    /* a client does not get the connection port with its own */
+    assert_int_equal(simple_call(&client, REQUEST_query_name, link.client.port), STATUS_SUCCESS);
+    expect_unknown(&client, link.client.queue);
+    free_link(&link);
+    end_peer(&stranger);
+    end_peer(&client);
+    end_peer(&owner);
+    await_objects(0, 0);
+    stop_server();
+}
+
+/* the ports of a server that was killed are nobody's, and harm nobody */
+static void test_old_keys(void **state)
+{
+    struct peer owner, client;
+    struct link old, link;
+    uint64_t old_port, port;
+
+    (void)state;
+    start_server("-p");
+    begin_process(&owner, 0x20);
+    begin_process(&client, 0x24);
+    old_port = make_port(&owner);
+    make_connection(&client, &old);
+    accept_connection(&owner, &old, old_port);
+    end_peer(&client);
+    end_peer(&owner);
+    assert_int_equal(kill(server, SIGKILL), 0);
+    wait_program(server);
+
+    start_server("-p");
+    begin_process(&owner, 0x20);
+    begin_process(&client, 0x24);
+    port = make_port(&owner);
+    make_connection(&client, &link);
+    accept_connection(&owner, &link, port);
+    assert_int_not_equal(link.client.queue, old.client.queue);
+    expect_unknown(&client, old_port);
+    expect_unknown(&client, old.client.port);
+    expect_unknown(&owner, old.server.port);
+    assert_int_equal(channel_link(&link.channel), LINK_CONNECTED);
+    expect_objects(3, 1);
+    free_link(&old);
+    free_link(&link);
+    end_peer(&client);
+    end_peer(&owner);
+    await_objects(0, 0);
+    stop_server();
+}
+
+/* further control connections of one process */
+static void test_join(void **state)
+{
+    struct init_request request = { .protocol = PROTOCOL_VERSION, .process = 0x20 };
+    const struct control_data data[] = { utf16("C:\\test.exe"), token("AL") };
+    struct init_reply reply;
+    struct join_request join;
+    struct join_reply joined;
+    struct peer first, second;
+    uint64_t port;
+    pid_t pid;
+
+    (void)state;
+    start_server("-p");
+    begin_client(&first);
+    assert_int_equal(call(&first, REQUEST_init, &request, data, &reply), STATUS_SUCCESS);
+    port = make_port(&first);
+    begin_client(&second);
+    join.process = reply.process + 1;
+    assert_int_equal(call(&second, REQUEST_join, &join, NULL, &joined), STATUS_INVALID_HANDLE);
+    join.process = port;
+    assert_int_equal(call(&second, REQUEST_join, &join, NULL, &joined), STATUS_INVALID_HANDLE);
+    join.process = reply.process;
+    assert_int_equal(call(&second, REQUEST_join, &join, NULL, &joined), STATUS_SUCCESS);
+    assert_int_equal(call(&second, REQUEST_join, &join, NULL, &joined), STATUS_INVALID_PARAMETER);
+    assert_int_equal(call(&second, REQUEST_init, &request, data, &reply), STATUS_INVALID_PARAMETER);
+    /* what only the owner may do */
+    assert_int_equal(simple_call(&second, REQUEST_close_port, port), STATUS_SUCCESS);
+    control_disconnect(&first.control);
+    assert_int_equal(simple_call(&second, REQUEST_close_port, port), STATUS_SUCCESS);
+    /* another process, which has inherited all that its parent knew */
+    if (!(pid = fork()))
+    {
+        struct control control = CONTROL_INIT;
+
+        _exit(control_connect(&control, false) ||
+              control_call(&control, REQUEST_join, &join, NULL, &joined, NULL, NULL) != STATUS_INVALID_HANDLE);
+    }
+    assert_int_equal(wait_program(pid), 0);
+    end_peer(&second);
+    end_peer(&first);
+    await_objects(0, 0);
+    stop_server();
+}
+
 /* a port lives as long as one opening of its file, wherever that is */
 static void test_handles(void **state)
 {
     struct create_port_reply reply;
+    struct port_file file;
     char path[64];
     struct peer peer;
     struct stat st;
@@ -1065,10 +1238,13 @@ static void test_handles(void **state)
     assert_int_equal(create_port(&peer, NAME, (struct create_port_request){ .flags = 0 }, NULL, &reply),
                      STATUS_SUCCESS);
     assert_int_equal(fstat(peer.fds[0], &st), 0);
-    assert_true(st.st_size == PORT_FILE_SIZE && st.st_ino == reply.inode);
+    assert_int_equal(st.st_size, PORT_FILE_SIZE);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", peer.fds[0]);
     handle = open(path, O_RDONLY | O_CLOEXEC);
     assert_int_not_equal(handle, -1);
+    /* the key is what the file is for */
+    assert_int_equal(pread(handle, &file, sizeof(file), 0), sizeof(file));
+    assert_true(file.magic == PORT_FILE_MAGIC && file.key == reply.port);
     copy = dup(handle);
     close_fds(&peer);
     expect_objects(1, 0);
@@ -1827,7 +2003,8 @@ int main(void)
         cmocka_unit_test(test_scribbling),   cmocka_unit_test(test_shrinking),
         cmocka_unit_test(test_full_queue),   cmocka_unit_test(test_options),
         cmocka_unit_test(test_debug),        cmocka_unit_test(test_background),
-        cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_leaving),      cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_old_keys),     cmocka_unit_test(test_join),
     };
     int failed;
 

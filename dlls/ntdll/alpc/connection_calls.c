@@ -116,7 +116,7 @@ static NTSTATUS make_client(struct thread *thread, struct connecting *connecting
 
     if (status)
         return status;
-    info.server_port = reply.server_port;
+    info.queue = reply.queue;
     info.slot = reply.slot;
     info.generation = reply.generation;
     info.peer = reply.server_process;
@@ -124,7 +124,7 @@ static NTSTATUS make_client(struct thread *thread, struct connecting *connecting
     *handle_fd = fds[0];
     *message_gen = reply.message_gen;
     if ((connection = object_connection(&info, fds[1], fds[2], fds[3])))
-        *port = object_communication_port(PORT_CLIENT, reply.port, reply.inode, connecting->attributes.flags, connection);
+        *port = object_communication_port(PORT_CLIENT, reply.port, connecting->attributes.flags, connection);
     return connection && *port ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
@@ -273,7 +273,7 @@ static NTSTATUS request_accept(struct thread *thread, const struct port *server_
                                struct accept_port_reply *reply, int fds[PROTOCOL_MAX_FDS])
 {
     struct accept_port_request request = {
-        .port = server_port->id,
+        .port = server_port->key,
         .context = accepting->context,
         .message_id = accepting->message.header.MessageId,
         .callback_id = accepting->message.header.CallbackId,
@@ -301,7 +301,7 @@ static NTSTATUS accept_port(struct thread *thread, struct port *server_port, con
     if (status || !accepting->accept)
         return status;
     if ((connection = object_connection_ref(server_port, reply.slot)))
-        port = object_communication_port(PORT_SERVER, reply.port, reply.inode, accepting->attributes.flags, connection);
+        port = object_communication_port(PORT_SERVER, reply.port, accepting->attributes.flags, connection);
     if (!port)
     {
         /* the port goes with its file */
@@ -310,6 +310,7 @@ static NTSTATUS accept_port(struct thread *thread, struct port *server_port, con
         return STATUS_NO_MEMORY;
     }
     port->context = accepting->context;
+    port->light = fds[0] == -1;
     if ((status = handle_create(port, fds[0], accepting->object.attributes, NULL, handle)))
         object_discard(port);
     return status;

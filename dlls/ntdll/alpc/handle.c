@@ -90,8 +90,26 @@ bool handle_may_have_name(const UNICODE_STRING *name)
            (name->Length > sizeof(opened_through) && !memcmp(name->Buffer, opened_through, sizeof(opened_through)));
 }
 
-/* the inode of the file that a port's handle was opened by, or the status that tells it is no such handle */
-static NTSTATUS query_file(HANDLE handle, uint64_t *inode)
+/* reads the beginning of a file of the size that a port's has; the file is in memory, so it is there at once */
+static bool read_file(HANDLE handle, struct port_file *file)
+{
+    LARGE_INTEGER offset = { .QuadPart = 0 };
+    IO_STATUS_BLOCK io = { .Information = 0 };
+    HANDLE copy;
+    NTSTATUS status = host_NtReadFile(handle, NULL, NULL, NULL, &io, file, sizeof(*file), &offset, NULL);
+
+    /* the program may have a handle without the right to read what it is for */
+    if (status == STATUS_ACCESS_DENIED &&
+        !host_NtDuplicateObject(CURRENT_PROCESS, handle, CURRENT_PROCESS, &copy, PORT_ALL_ACCESS, 0, 0))
+    {
+        status = host_NtReadFile(copy, NULL, NULL, NULL, &io, file, sizeof(*file), &offset, NULL);
+        host_NtClose(copy);
+    }
+    return status >= 0 && io.Information == sizeof(*file) && file->magic == PORT_FILE_MAGIC;
+}
+
+/* the key in the file that a port's handle was opened by, or the status that tells it is no such handle */
+static NTSTATUS query_file(HANDLE handle, uint64_t *key)
 {
     struct
     {
@@ -104,6 +122,7 @@ static NTSTATUS query_file(HANDLE handle, uint64_t *inode)
         UNICODE_STRING name;
         WCHAR buffer[64];
     } name;
+    struct port_file file;
     IO_STATUS_BLOCK io;
     NTSTATUS status;
     ULONG size;
@@ -112,24 +131,24 @@ static NTSTATUS query_file(HANDLE handle, uint64_t *inode)
         return status == STATUS_INVALID_HANDLE ? status : STATUS_OBJECT_TYPE_MISMATCH;
     if (!handle_may_have_name(&name.name) ||
         host_NtQueryInformationFile(handle, &io, &standard, sizeof(standard), FileStandardInformation) ||
-        standard.size != PORT_FILE_SIZE ||
-        host_NtQueryInformationFile(handle, &io, inode, sizeof(*inode), FileInternalInformation))
+        standard.size != PORT_FILE_SIZE || !read_file(handle, &file))
         return STATUS_OBJECT_TYPE_MISMATCH;
+    *key = file.key;
     return STATUS_SUCCESS;
 }
 
 bool handle_is_port_file(HANDLE handle)
 {
-    uint64_t inode;
+    uint64_t key;
 
-    return !query_file(handle, &inode);
+    return !query_file(handle, &key);
 }
 
 static bool still_right(HANDLE handle, const struct port *port)
 {
-    uint64_t inode;
+    uint64_t key;
 
-    return !port->inode || (!query_file(handle, &inode) && inode == port->inode);
+    return port->light || (!query_file(handle, &key) && key == port->key);
 }
 
 /* finds out what a handle is that the table does not know, or not for certain any more */
@@ -138,7 +157,7 @@ static NTSTATUS identify(HANDLE handle)
     struct handle_entry *entry = entry_of(handle);
     struct port *port = entry ? atomic_load(&entry->port) : NULL;
     uint32_t now = generation();
-    uint64_t inode;
+    uint64_t key;
     NTSTATUS status;
 
     if (port && (atomic_load(&entry->generation) == now || still_right(handle, port)))
@@ -148,7 +167,7 @@ static NTSTATUS identify(HANDLE handle)
     }
     if (port)
         object_handle_removed(take_entry(handle));
-    if ((status = query_file(handle, &inode)) || (status = object_attach_port(inode, &port)))
+    if ((status = query_file(handle, &key)) || (status = object_attach_port(key, &port)))
         return status;
     add_entry(handle, port);
     return entry ? STATUS_SUCCESS : STATUS_INVALID_HANDLE;

@@ -59,13 +59,13 @@ static void main_queue_unref(struct main_queue *queue)
  * One mapping serves all connections that this process has made to a port.  Who receives needs another one than who
  * sends: the desk of a sender is read-only.
  */
-static struct main_queue *main_queue_map(uint64_t port, bool receives, int post_fd, int desk_fd)
+static struct main_queue *main_queue_map(uint64_t id, bool receives, int post_fd, int desk_fd)
 {
     struct main_queue *queue;
     void *post, *desk;
 
     for (queue = main_queues; queue; queue = queue->next)
-        if (queue->port == port && queue->receives == receives)
+        if (queue->id == id && queue->receives == receives)
         {
             close_fd(post_fd);
             close_fd(desk_fd);
@@ -81,7 +81,7 @@ static struct main_queue *main_queue_map(uint64_t port, bool receives, int post_
         return NULL;
     }
     queue_init(&queue->queue, post, desk, (_Atomic uint64_t *)((uint8_t *)post + 0x1000), PORT_QUEUE_BITS);
-    queue->port = port;
+    queue->id = id;
     queue->receives = receives;
     queue->refs = 1;
     queue->next = main_queues;
@@ -132,7 +132,7 @@ static struct connection *make_connection(const struct connection_info *info, in
 struct connection *object_connection(const struct connection_info *info, int channel_fd, int post_fd, int desk_fd)
 {
     return make_connection(info, channel_fd,
-                           main_queue_map(info->server_port, info->end == END_SERVER, post_fd, desk_fd));
+                           main_queue_map(info->queue, info->end == END_SERVER, post_fd, desk_fd));
 }
 
 /* puts a connection into its slot; what stood there is of an earlier one */
@@ -143,10 +143,10 @@ static void set_slot(struct port *port, uint32_t slot, struct connection *connec
 
 static bool attach_locked(struct port *port, uint32_t slot)
 {
-    struct attach_connection_request request = { .port = port->id, .slot = slot };
+    struct attach_connection_request request = { .port = port->key, .slot = slot };
     struct attach_connection_reply reply;
     int fds[PROTOCOL_MAX_FDS];
-    struct connection_info info = { .end = END_SERVER, .server_port = port->id, .slot = slot };
+    struct connection_info info = { .end = END_SERVER, .slot = slot };
     struct connection *connection = atomic_load(&port->connections[slot]);
 
     /* another thread may have been faster */
@@ -208,31 +208,30 @@ static void port_destroy(void *object)
 
 void object_discard(struct port *port)
 {
-    struct close_port_request request = { .port = port->id };
+    struct close_port_request request = { .port = port->key };
     struct close_port_reply reply;
 
     process_call(REQUEST_close_port, &request, NULL, &reply, NULL, NULL);
     port_destroy(port);
 }
 
-static struct port *make_port(enum port_kind kind, uint64_t id, uint64_t inode, uint32_t flags)
+static struct port *make_port(enum port_kind kind, uint64_t key, uint32_t flags)
 {
     struct port *port = calloc(1, sizeof(*port));
 
     if (!port)
         return NULL;
     port->kind = kind;
-    port->id = id;
-    port->inode = inode;
+    port->key = key;
     port->flags = flags | ALPC_PORFLG_ALLOW_LPC_REQUESTS;
     return port;
 }
 
-struct port *object_connection_port(uint64_t id, uint64_t inode, uint32_t flags, int post_fd, int desk_fd,
+struct port *object_connection_port(uint64_t key, uint64_t queue, uint32_t flags, int post_fd, int desk_fd,
                                     int roster_fd)
 {
-    struct port *port = make_port(PORT_CONNECTION, id, inode, flags);
-    struct main_queue *main = main_queue_map(id, true, post_fd, desk_fd);
+    struct port *port = make_port(PORT_CONNECTION, key, flags);
+    struct main_queue *main = main_queue_map(queue, true, post_fd, desk_fd);
     void *connections = mmap(NULL, ROSTER_SIZE * sizeof(*port->connections), PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -255,10 +254,10 @@ struct port *object_connection_port(uint64_t id, uint64_t inode, uint32_t flags,
     return port;
 }
 
-struct port *object_communication_port(enum port_kind kind, uint64_t id, uint64_t inode, uint32_t flags,
+struct port *object_communication_port(enum port_kind kind, uint64_t key, uint32_t flags,
                                        struct connection *connection)
 {
-    struct port *port = make_port(kind, id, inode, flags);
+    struct port *port = make_port(kind, key, flags);
 
     if (!port)
     {
@@ -270,11 +269,11 @@ struct port *object_communication_port(enum port_kind kind, uint64_t id, uint64_
     return port;
 }
 
-static struct port *attached_port(uint64_t inode, const struct attach_port_reply *reply, const int *fds)
+static struct port *attached_port(uint64_t key, const struct attach_port_reply *reply, const int *fds)
 {
     const struct connection_info info = {
         .end = reply->kind == PORT_CLIENT ? END_CLIENT : END_SERVER,
-        .server_port = reply->server_port,
+        .queue = reply->queue,
         .slot = reply->slot,
         .generation = reply->generation,
         .process = reply->process,
@@ -285,32 +284,32 @@ static struct port *attached_port(uint64_t inode, const struct attach_port_reply
     struct port *port;
 
     if (reply->kind == PORT_CONNECTION)
-        return object_connection_port(reply->port, inode, reply->flags, fds[0], fds[1], fds[2]);
+        return object_connection_port(key, reply->queue, reply->flags, fds[0], fds[1], fds[2]);
     if (!(connection = object_connection(&info, fds[0], fds[1], fds[2])))
         return NULL;
-    port = object_communication_port((enum port_kind)reply->kind, reply->port, inode, reply->flags, connection);
+    port = object_communication_port((enum port_kind)reply->kind, key, reply->flags, connection);
     if (port)
         port->context = reply->context;
     return port;
 }
 
-NTSTATUS object_attach_port(uint64_t inode, struct port **result)
+NTSTATUS object_attach_port(uint64_t key, struct port **result)
 {
-    struct attach_port_request request = { .inode = inode };
+    struct attach_port_request request = { .port = key };
     struct attach_port_reply reply;
     int fds[PROTOCOL_MAX_FDS];
     struct port *port;
     NTSTATUS status;
 
     for (port = ports; port; port = port->next)
-        if (port->inode == inode)
+        if (port->key == key)
         {
             *result = port;
             return STATUS_SUCCESS;
         }
     if ((status = process_call(REQUEST_attach_port, &request, NULL, &reply, NULL, fds)))
         return status;
-    *result = attached_port(inode, &reply, fds);
+    *result = attached_port(key, &reply, fds);
     return *result ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
@@ -335,7 +334,7 @@ static void forget_connection(const struct connection *connection)
 
 void object_handle_removed(struct port *port)
 {
-    struct close_port_request request = { .port = port->id };
+    struct close_port_request request = { .port = port->key };
     struct port **link;
 
     if (--port->handles)

@@ -72,7 +72,7 @@ NTSTATUS call_NtDuplicateObject(void *args)
 /* the port's name in the thread's scratch memory; Length 0 if it has none */
 static NTSTATUS port_full_name(struct thread *thread, const struct port *port, UNICODE_STRING *name)
 {
-    struct query_name_request request = { .port = port->id };
+    struct query_name_request request = { .port = port->key };
     struct query_name_reply reply;
     const void *text;
     sigset_t saved;
@@ -197,7 +197,7 @@ static ACCESS_MASK set_access(ULONG information)
 static NTSTATUS query_security(struct thread *thread, const struct port *port,
                                const struct NtQuerySecurityObject_params *params)
 {
-    struct query_security_request request = { .port = port->id, .information = params->information };
+    struct query_security_request request = { .port = port->key, .information = params->information };
     struct query_security_reply reply;
     const void *descriptor;
     sigset_t saved;
@@ -242,7 +242,7 @@ NTSTATUS call_NtQuerySecurityObject(void *args)
 static NTSTATUS set_security(const struct port *port, const struct NtSetSecurityObject_params *params,
                              const struct control_data *descriptor)
 {
-    struct set_security_request request = { .port = port->id, .information = params->information };
+    struct set_security_request request = { .port = port->key, .information = params->information };
     struct set_security_reply reply;
     sigset_t saved;
     NTSTATUS status = check_access(params->handle, set_access(params->information));

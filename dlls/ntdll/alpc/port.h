@@ -16,7 +16,7 @@
 struct main_queue
 {
     struct queue queue;
-    uint64_t port; /* alpcserver's number of the connection port */
+    uint64_t id; /* alpcserver's number of it */
     const struct roster_entry *roster; /* NULL where only communication ports are known */
     bool receives; /* the desk is writable */
     unsigned int refs;
@@ -42,8 +42,8 @@ struct connection
 struct port
 {
     enum port_kind kind;
-    uint64_t id;    /* alpcserver's number */
-    uint64_t inode; /* of the file behind its handles */
+    uint64_t key; /* by which alpcserver knows the port; it stands in the file behind the port's handles */
+    bool light;   /* there is no such file */
     uint32_t flags; /* ALPC_PORFLG_* as a query shows them */
     uint64_t context; /* PortContext of a server communication port */
     unsigned int handles; /* entries of the handle table; process lock */

@@ -37,7 +37,7 @@ static NTSTATUS request_port(const struct creation *creation, struct port **port
 
     if (status)
         return status;
-    *port = object_connection_port(reply.port, reply.inode, creation->port.flags, fds[1], fds[2], fds[3]);
+    *port = object_connection_port(reply.port, reply.queue, creation->port.flags, fds[1], fds[2], fds[3]);
     *handle_fd = fds[0];
     *number = reply.number;
     return *port ? STATUS_SUCCESS : STATUS_NO_MEMORY;
@@ -112,7 +112,7 @@ NTSTATUS call_NtAlpcDisconnectPort(void *args)
         return STATUS_INVALID_PARAMETER;
     if ((status = handle_port(thread, params->port, &port)))
         return status;
-    request.port = port->id;
+    request.port = port->key;
     process_lock(&saved);
     status = process_call(REQUEST_disconnect_port, &request, NULL, &reply, NULL, NULL);
     process_unlock(&saved);

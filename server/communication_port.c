@@ -1,0 +1,130 @@
+/*
+ * Client and server communication ports
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "communication_port.h"
+
+#include "death.h"
+#include "request.h"
+#include "sharing.h"
+
+#include <stdlib.h>
+
+struct communication_port
+{
+    struct port port;
+    struct connection *connection; /* NULL = abandoned */
+};
+
+static struct connection *connection_of(const struct port *port)
+{
+    return ((const struct communication_port *)port)->connection;
+}
+
+static enum alpc_end end_of(const struct port *port)
+{
+    return port->ops->kind == PORT_CLIENT ? END_CLIENT : END_SERVER;
+}
+
+static NTSTATUS attach(struct port *port, struct process *process, struct reply *reply)
+{
+    struct connection *connection = connection_of(port);
+    struct attach_port_reply *answer = &reply->attach_port;
+    struct roster *roster = connection->roster;
+    enum alpc_end end = end_of(port);
+    NTSTATUS status;
+
+    if (!roster)
+        return STATUS_PORT_DISCONNECTED;
+    if ((end == END_SERVER && (status = roster_add_receiver(roster, process))) ||
+        (status = sharing_add(connection, end, process, &answer->process)))
+        return status;
+    answer->queue = roster->id;
+    answer->slot = connection->slot;
+    if (end == END_SERVER)
+        answer->context = atomic_load(&connection_entry(connection)->port_context);
+    answer->generation = connection->generation;
+    answer->client_process = connection_process(connection, END_CLIENT, 0)->id;
+    answer->server_process = roster->owner->id;
+    answer->server_session = roster->owner->session;
+    reply_lend_fd(reply, connection->fd);
+    reply_lend_fd(reply, roster->post_fd);
+    reply_lend_fd(reply, end == END_CLIENT ? roster->desk_read_fd : roster->desk_fd);
+    return STATUS_SUCCESS;
+}
+
+static void disconnect(struct port *port, uint32_t flags)
+{
+    death_of_end(connection_of(port), end_of(port), flags);
+}
+
+static const struct name *no_name(const struct port *port)
+{
+    (void)port;
+    return NULL;
+}
+
+static void describe(const struct port *port, struct port_record *record)
+{
+    const struct connection *connection = connection_of(port);
+    const struct queue *queue = &connection->channel.client_queue;
+
+    record->connection = connection->object.serial;
+    if (end_of(port) != END_CLIENT)
+        return;
+    record->queued = (uint32_t)queue_length(queue);
+    record->receivers = atomic_load(&queue->desk->sleepers);
+}
+
+static void closed(struct port *port)
+{
+    if (connection_of(port))
+        death_of_port(connection_of(port), end_of(port));
+}
+
+static const struct port_ops client_ops = {
+    .kind = PORT_CLIENT,
+    .attach = attach,
+    .disconnect = disconnect,
+    .name = no_name,
+    .describe = describe,
+    .closed = closed,
+};
+
+static const struct port_ops server_ops = {
+    .kind = PORT_SERVER,
+    .attach = attach,
+    .disconnect = disconnect,
+    .name = no_name,
+    .describe = describe,
+    .closed = closed,
+};
+
+NTSTATUS communication_port_create(struct connection *connection, enum alpc_end end, struct process *owner,
+                                   const struct port_attributes *attributes)
+{
+    struct communication_port *port = calloc(1, sizeof(*port));
+    NTSTATUS status;
+
+    if (!port)
+        return STATUS_NO_MEMORY;
+    if ((status = port_init(&port->port, end == END_CLIENT ? &client_ops : &server_ops, owner, attributes, NULL, 0)))
+        return status;
+    port->connection = connection;
+    connection->end[end] = &port->port;
+    return STATUS_SUCCESS;
+}
+
+void communication_port_abandon(struct connection *connection, enum alpc_end end)
+{
+    struct port *port = connection->end[end];
+
+    if (!port)
+        return;
+    connection->end[end] = NULL;
+    ((struct communication_port *)port)->connection = NULL;
+    port_close(port);
+}

@@ -1,0 +1,108 @@
+/*
+ * The ends of a connection go
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "death.h"
+
+#include "sweep.h"
+
+#include "ntalpc/nt.h"
+
+#include <stdlib.h>
+
+#define HEADER_SIZE sizeof(PORT_MESSAGE)
+
+static const struct cell_actor nobody;
+
+/* the last message of a client */
+static void tell_closed(struct connection *connection)
+{
+    struct cell *cell = &connection->channel.header->closed;
+    uint32_t gen = cell_gen(cell_state(cell)) + 1;
+    const uint64_t id = MESSAGE_ID(connection->slot, CELL_CLOSED, gen);
+    const struct server_message message = { .type = LPC_PORT_CLOSED,
+                                            .thread = connection->client_thread,
+                                            .data_length = sizeof(id),
+                                            .total_length = HEADER_SIZE + sizeof(id),
+                                            .data = &id };
+
+    connection_write_cell(connection, CELL_CLOSED, &message);
+    gen = cell_send(cell, CELL_QUEUED + END_SERVER, nobody);
+    sweep_announce(connection, END_SERVER, CELL_CLOSED, gen);
+}
+
+/*
+ * [4.11] What the client sent and the server has not received comes first, as canceled messages.  Of what the server
+ * holds the first is told before the notice that the client has gone and the others after it: so it was recorded.
+ */
+static void client_gone(struct connection *connection, uint32_t flags)
+{
+    struct cell *request = &connection->channel.header->connect;
+    struct message_list held;
+
+    if (!connection->roster || connection->stage & LINK_SERVER_GONE)
+        return;
+    if (atomic_load(&connection_entry(connection)->state) == ROSTER_PENDING)
+    {
+        uint64_t state = cell_state(request);
+
+        sweep_move_all(connection, END_CLIENT, PHASE(CELL_EARLY), CELL_FREE, -1);
+        /* a server that has not seen the request never learns of it */
+        if (!cell_claim(request, cell_gen(state), CELL_QUEUED + END_SERVER, CELL_FREE, nobody) &&
+            cell_claim(request, cell_gen(state), CELL_HELD + END_SERVER, CELL_CANCELED + END_SERVER, nobody))
+            sweep_announce(connection, END_SERVER, CELL_CONNECT, cell_gen(state));
+        return;
+    }
+    atomic_store(&connection_entry(connection)->state, ROSTER_CLOSED);
+    sweep_move_all(connection, END_CLIENT, PHASE(CELL_QUEUED + END_SERVER), CELL_QUEUED + END_SERVER, END_SERVER);
+    held = sweep_list(connection, END_CLIENT, PHASE(CELL_HELD + END_SERVER) | PHASE(CELL_SPENT));
+    if (flags & ALPC_DISCONNECTFLG_NO_FLUSH_ON_CLOSE)
+        held.count = 0;
+    sweep_move(connection, &held, 0, 1, CELL_CANCELED + END_SERVER, END_SERVER);
+    tell_closed(connection);
+    sweep_move(connection, &held, 1, held.count, CELL_CANCELED + END_SERVER, END_SERVER);
+    free(held.messages);
+}
+
+/* the server has no use for what the client sent; what the client holds of the server's is canceled */
+static void server_gone(struct connection *connection, uint32_t flags)
+{
+    const unsigned int at_server = PHASE(CELL_QUEUED + END_SERVER) | PHASE(CELL_HELD + END_SERVER) |
+                                   PHASE(CELL_CANCELED + END_SERVER) | PHASE(CELL_SPENT);
+
+    if (connection->roster)
+        atomic_store(&connection_entry(connection)->state, ROSTER_FREE);
+    sweep_move_all(connection, END_CLIENT, at_server, CELL_FREE, -1);
+    if (!(flags & ALPC_DISCONNECTFLG_NO_FLUSH_ON_CLOSE))
+        sweep_move_all(connection, END_SERVER, PHASE(CELL_HELD + END_CLIENT) | PHASE(CELL_SPENT),
+                       CELL_CANCELED + END_CLIENT, END_CLIENT);
+    cell_free(&connection->channel.header->closed);
+}
+
+static void end_gone(struct connection *connection, enum alpc_end end, uint32_t bits, uint32_t flags)
+{
+    bool known = connection->stage & LINK_GONE(end);
+
+    connection_set_link(connection, 0, bits);
+    if (!known && end == END_CLIENT)
+        client_gone(connection, flags);
+    else if (!known)
+        server_gone(connection, flags);
+    queue_close(&connection->channel.client_queue);
+    sweep_wake_waiting(connection);
+}
+
+void death_of_end(struct connection *connection, enum alpc_end end, uint32_t flags)
+{
+    end_gone(connection, end, LINK_GONE(end), flags);
+}
+
+void death_of_port(struct connection *connection, enum alpc_end end)
+{
+    end_gone(connection, end, LINK_GONE(end) | LINK_CLOSED(end), 0);
+    connection->end[end] = NULL;
+    connection_reap(connection);
+}

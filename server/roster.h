@@ -1,0 +1,56 @@
+/*
+ * What all connections to one connection port share: its main queue, and the roster of who they are
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#ifndef NTALPC_SERVER_ROSTER_H
+#define NTALPC_SERVER_ROSTER_H
+
+#include "dlls/ntdll/alpc/queue.h"
+#include "process.h"
+
+#include "ntalpc/status.h"
+
+struct connection;
+struct receiver;
+
+struct roster
+{
+    uint64_t id;           /* random; tells one queue from another, gives no right to it */
+    uint64_t port;         /* serial number of the connection port */
+    struct process *owner; /* the process that accepts */
+    int post_fd, desk_fd, desk_read_fd, roster_fd;
+    struct queue queue;
+    struct roster_entry *entries;    /* NULL = the roster was not made */
+    struct connection **connections; /* by slot, ROSTER_SIZE */
+    uint32_t count;                  /* of connections */
+    uint32_t last;                   /* the slot given out last */
+    struct receiver *receivers;      /* the processes that have got the desk */
+};
+
+/*
+ * Makes the memory for the connection port with this serial number.  The owner stays the caller's to hold.  After a
+ * failure roster_free is to be called all the same.
+ *   STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES
+ */
+NTSTATUS roster_init(struct roster *roster, struct process *owner, uint64_t port);
+void roster_free(struct roster *roster);
+
+/* the process may sleep on the main queue from now on.  STATUS_NO_MEMORY */
+NTSTATUS roster_add_receiver(struct roster *roster, struct process *process);
+
+/*
+ * Slots are given out in turn, so that what is late for one connection does not meet the next one.  roster_take_slot
+ * returns 0 when all are in use; roster_release_slot tells everybody that there is nothing any more to receive.
+ */
+uint32_t roster_take_slot(struct roster *roster, struct connection *connection);
+void roster_release_slot(struct roster *roster, uint32_t slot);
+
+static inline struct connection *roster_connection(const struct roster *roster, uint32_t slot)
+{
+    return slot < ROSTER_SIZE ? roster->connections[slot] : NULL;
+}
+
+#endif
