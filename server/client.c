@@ -32,7 +32,7 @@ static void client_close(struct client *client)
         event_free(client->readable);
     if (client->writable)
         event_free(client->writable);
-    close(client->fd);
+    close(client->caller.fd);
     if (client->caller.process)
         process_disconnected(client->caller.process);
     free(client->in);
@@ -99,7 +99,7 @@ static bool client_reply(struct client *client, const struct request_type *type,
     if (!status && reply->data_size)
         memcpy(data + fixed, reply->data, reply->data_size);
     trace(client, "<-", type, &type->reply, reply, status);
-    sent = send_with_fds(client->fd, data, size, reply->fds, fd_count);
+    sent = send_with_fds(client->caller.fd, data, size, reply->fds, fd_count);
     if (sent == (ssize_t)size)
     {
         free(data);
@@ -225,7 +225,7 @@ static bool client_add(struct event_base *base, int fd)
         free(client);
         return false;
     }
-    client->fd = fd;
+    client->caller.fd = fd;
     client->caller.pid = cred.pid;
     client->in = malloc(client->in_room = 1024);
     client->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, client);
@@ -238,7 +238,7 @@ static bool client_add(struct event_base *base, int fd)
     server_work_begins();
     if (client->in && client->readable && client->writable && !event_add(client->readable, NULL))
         return true;
-    client->fd = -1; /* stays the caller's to close */
+    client->caller.fd = -1; /* stays the caller's to close */
     client_close(client);
     return false;
 }

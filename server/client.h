@@ -19,7 +19,6 @@
 struct client
 {
     struct client *next, **link;
-    int fd;
     struct caller caller;
     struct event *readable, *writable;
     uint8_t *in;             /* what has come of the request so far */

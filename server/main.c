@@ -9,6 +9,7 @@
 #include "port.h"
 #include "server.h"
 #include "sweep.h"
+#include "thread.h"
 
 #include "dlls/ntdll/alpc/prefix.h"
 
@@ -205,6 +206,7 @@ static int serve(bool foreground)
     client_close_all();
     ports_end();
     processes_end();
+    threads_end();
     sweep_end();
     for (int i = 0; i < 3; i++)
         event_free(signals[i]);

@@ -10,13 +10,13 @@
 #include "memory.h"
 #include "request.h"
 #include "server.h"
+#include "task.h"
 #include "text.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 static void process_gone(struct process *process);
@@ -43,13 +43,33 @@ static char *program_name(const void *utf16, size_t size)
     return result;
 }
 
-static bool make_handles_page(struct process *process)
+static bool make_page(struct process *process)
 {
     void *page;
 
-    process->handles_fd = memory_create("ntalpc handles", 4096, &page);
-    process->handles = page;
-    return process->handles_fd != -1;
+    process->page_fd = memory_create("ntalpc process", sizeof(*process->page), &page);
+    process->page = page;
+    return process->page_fd != -1;
+}
+
+static void on_ended(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    process_gone(arg);
+}
+
+/* where the process itself cannot be watched its sockets tell */
+static void watch_process(struct process *process, int socket)
+{
+    if ((process->task = task_open(socket, process->pid)) == -1)
+        return;
+    process->nested = task_is_nested(process->pid);
+    process->ended = event_new(server_base, process->task, EV_READ, on_ended, process);
+    if (process->ended && !event_add(process->ended, NULL))
+        return;
+    if (process->ended)
+        event_free(process->ended);
+    process->ended = NULL;
 }
 
 static NTSTATUS make_process(const struct caller *caller, const struct init_request *request, data_list data,
@@ -64,8 +84,8 @@ static NTSTATUS make_process(const struct caller *caller, const struct init_requ
     process->pid = caller->pid;
     process->id = request->process;
     process->session = request->session;
-    process->handles_fd = -1;
-    if ((process->program = program_name(data[0], request->program_size)) && make_handles_page(process))
+    process->page_fd = process->task = -1;
+    if ((process->program = program_name(data[0], request->program_size)) && make_page(process))
         status = token_create(data[1], request->token_size, &process->token);
     if (status)
     {
@@ -73,6 +93,7 @@ static NTSTATUS make_process(const struct caller *caller, const struct init_requ
         return status;
     }
     object_add(&process->object, &process_ops);
+    watch_process(process, caller->fd);
     *result = process;
     return STATUS_SUCCESS;
 }
@@ -87,10 +108,12 @@ void process_unref(struct process *process)
 {
     if (!process || --process->refs)
         return;
-    if (process->handles)
-        munmap((void *)process->handles, 4096);
-    if (process->handles_fd != -1)
-        close(process->handles_fd);
+    if (process->page)
+        munmap(process->page, sizeof(*process->page));
+    if (process->page_fd != -1)
+        close(process->page_fd);
+    if (process->task != -1)
+        close(process->task);
     token_free(process->token);
     free(process->program);
     free(process);
@@ -103,13 +126,12 @@ void process_connected(struct process *process)
 
 void process_disconnected(struct process *process)
 {
-    if (!--process->sockets)
+    if (!--process->sockets && !process->ended)
         process_gone(process);
     process_unref(process);
 }
 
-/* the living process with this Windows id, or NULL: of several the newest, for ids are used again */
-static struct process *process_by_id(uint32_t id)
+struct process *process_by_id(uint32_t id)
 {
     struct process *found = NULL;
     struct object *object;
@@ -122,112 +144,20 @@ static struct process *process_by_id(uint32_t id)
 
 /* ---------------------------------------------------------------------------------------------- deaths */
 
-/* a walk through the bonds of a process, to tell them that it or a thread has ended */
-struct walk
-{
-    struct walk *next;
-    struct process *process;
-    uint32_t thread;   /* 0 = the process */
-    struct bond *bond; /* the next one to tell */
-};
-
-/* so long other clients wait for a walk, microseconds */
-#define SLICE_US 2000
-
-static struct walk *walks;
-static struct event *walking;
-
 void process_bind(struct process *process, struct bond *bond, const struct bond_ops *ops)
 {
     bond->process = process_ref(process);
     bond->ops = ops;
-    bond->link = &process->bonds;
-    bond->next = process->bonds;
-    if (bond->next)
-        bond->next->link = &bond->next;
-    process->bonds = bond;
+    bond_insert(&process->bonds, bond);
 }
 
 void process_unbind(struct bond *bond)
 {
-    struct walk *walk;
-
     if (!bond->process)
         return;
-    for (walk = walks; walk; walk = walk->next)
-        if (walk->bond == bond)
-            walk->bond = bond->next;
-    *bond->link = bond->next;
-    if (bond->next)
-        bond->next->link = bond->link;
+    bond_remove(bond);
     process_unref(bond->process);
     bond->process = NULL;
-}
-
-static uint64_t now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static void tell_next(struct walk *walk)
-{
-    struct bond *bond = walk->bond;
-
-    walk->bond = bond->next;
-    if (!walk->thread)
-        bond->ops->process_gone(bond);
-    else if (bond->ops->thread_gone)
-        bond->ops->thread_gone(bond, walk->thread);
-}
-
-/* goes on with the walks, and ends those that have come to their end */
-static void walk_on(uint64_t until)
-{
-    static const struct timeval at_once;
-
-    while (walks)
-    {
-        struct walk *walk = walks;
-
-        while (walk->bond && now_us() < until)
-            tell_next(walk);
-        if (walk->bond)
-        {
-            evtimer_add(walking, &at_once);
-            return;
-        }
-        walks = walk->next;
-        process_unref(walk->process);
-        free(walk);
-    }
-}
-
-static void on_walking(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what, (void)arg;
-    walk_on(now_us() + SLICE_US);
-}
-
-/* tells the bonds in the order of deaths: some at once, what takes longer in between other work */
-static void begin_walk(struct process *process, uint32_t thread)
-{
-    struct walk *walk, **last;
-
-    if (!process->bonds)
-        return;
-    for (last = &walks; *last; last = &(*last)->next)
-        ;
-    if (!walking)
-        walking = evtimer_new(server_base, on_walking, NULL);
-    if (!walking || !(walk = malloc(sizeof(*walk))))
-        return;
-    *walk = (struct walk){ .process = process_ref(process), .thread = thread, .bond = process->bonds };
-    *last = walk;
-    if (walks == walk)
-        walk_on(now_us() + SLICE_US);
 }
 
 static void process_gone(struct process *process)
@@ -235,19 +165,35 @@ static void process_gone(struct process *process)
     if (!process_alive(process))
         return;
     object_remove(&process->object);
-    begin_walk(process, 0);
+    if (process->ended)
+        event_free(process->ended);
+    process->ended = NULL;
+    bonds_tell(process->bonds, 0);
+    process_unref(process);
 }
 
 void processes_end(void)
 {
     object_close_all(OBJECT_PROCESS);
-    walk_on(UINT64_MAX);
-    if (walking)
-        event_free(walking);
-    walking = NULL;
+    bonds_end();
 }
 
 /* ---------------------------------------------------------------------------------------------- requests */
+
+/* a Unix process that begins anew knows nothing more of what it was before */
+static void supersede(pid_t pid)
+{
+    struct object *object, *next;
+
+    for (object = pid ? object_first(OBJECT_PROCESS) : NULL; object; object = next)
+    {
+        struct process *process = (struct process *)object;
+
+        next = object_next(object);
+        if (process->pid == pid && !process->sockets)
+            process_gone(process);
+    }
+}
 
 NTSTATUS handle_init(struct caller *caller, const struct init_request *request, data_list data, struct reply *reply)
 {
@@ -261,11 +207,11 @@ NTSTATUS handle_init(struct caller *caller, const struct init_request *request, 
     if ((status = make_process(caller, request, data, &process)))
         return status;
     process_connected(process);
-    process_unref(process);
+    supersede(caller->pid);
     caller->process = process;
     reply->init.process = process->object.key;
     reply->init.protocol = PROTOCOL_VERSION;
-    reply_lend_fd(reply, process->handles_fd);
+    reply_lend_fd(reply, process->page_fd);
     return STATUS_SUCCESS;
 }
 
@@ -298,24 +244,18 @@ NTSTATUS handle_set_token(struct caller *caller, const struct set_token_request 
     return STATUS_SUCCESS;
 }
 
-NTSTATUS handle_thread_gone(struct caller *caller, const struct thread_gone_request *request, data_list data,
-                            struct reply *reply)
-{
-    struct process *process = process_by_id(request->process);
-
-    (void)caller, (void)data, (void)reply;
-    if (process && request->thread)
-        begin_walk(process, request->thread);
-    return STATUS_SUCCESS;
-}
-
+/* who says it of a handle that is still open costs the process one more look at it */
 NTSTATUS handle_handles_changed(struct caller *caller, const struct handles_changed_request *request, data_list data,
                                 struct reply *reply)
 {
     struct process *process = process_by_id(request->process);
+    uint32_t closes;
 
     (void)caller, (void)data, (void)reply;
-    if (process)
-        atomic_fetch_add_explicit(process->handles, 1, memory_order_seq_cst);
+    if (!process)
+        return STATUS_SUCCESS;
+    closes = atomic_load(&process->page->closes);
+    atomic_store(&process->page->closed[closes % PROCESS_CLOSES], request->handle);
+    atomic_store(&process->page->closes, closes + 1);
     return STATUS_SUCCESS;
 }

@@ -8,43 +8,34 @@
 #ifndef NTALPC_SERVER_PROCESS_H
 #define NTALPC_SERVER_PROCESS_H
 
+#include "bond.h"
 #include "object.h"
 #include "token.h"
 
+#include "ntalpc/process_page.h"
 #include "ntalpc/status.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct bond;
+struct event;
 
 struct process
 {
     struct object object; /* in the registry while the process is alive */
-    unsigned int refs;    /* its bonds, its sockets, and who remembers it as an owner */
+    unsigned int refs;    /* its life, its bonds, its sockets, and who remembers it as an owner */
     unsigned int sockets; /* control connections */
-    pid_t pid;            /* Unix */
+    int task;             /* tells when the Unix process has ended; -1 = it is dead with its last socket */
+    struct event *ended;  /* waits for that */
+    pid_t pid;            /* Unix; 0 = cannot be seen from here */
+    bool nested;          /* its threads have other ids in its PID namespace */
     uint32_t id;          /* Windows */
     uint32_t session;
     char *program;       /* UTF-8, last component of the image path */
     struct token *token; /* primary */
-    int handles_fd;      /* page that tells the process to check its handles again */
-    _Atomic uint32_t *handles;
+    int page_fd;
+    struct process_page *page;
     struct bond *bonds;
-};
-
-/* what the end of a process or of one of its threads means to something that the process has to do with */
-struct bond_ops
-{
-    void (*thread_gone)(struct bond *bond, uint32_t thread); /* NULL = nothing */
-    void (*process_gone)(struct bond *bond);                 /* may undo bonds */
-};
-
-struct bond
-{
-    struct bond *next, **link;
-    struct process *process; /* NULL = no bond */
-    const struct bond_ops *ops;
 };
 
 static inline bool process_alive(const struct process *process)
@@ -52,10 +43,13 @@ static inline bool process_alive(const struct process *process)
     return process->object.ops != NULL;
 }
 
+/* the living process with this Windows id, or NULL: of several the newest, for ids are used again */
+struct process *process_by_id(uint32_t id);
+
 struct process *process_ref(struct process *process);
 void process_unref(struct process *process);
 
-/* one of its control connections begins, ends; with the last one the process is dead */
+/* one of its control connections begins, ends; that may be how its death is noticed */
 void process_connected(struct process *process);
 void process_disconnected(struct process *process);
 

@@ -20,7 +20,8 @@ struct process;
 /* who makes a request */
 struct caller
 {
-    pid_t pid;               /* from the socket's peer credentials */
+    int fd;                  /* the socket */
+    pid_t pid;               /* from its peer credentials; 0 = cannot be seen from the server's PID namespace */
     struct process *process; /* NULL until init or join */
 };
 

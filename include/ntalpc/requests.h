@@ -25,7 +25,7 @@ REQUEST(init)
 REPLY(init)
     U64(process)       /* the process' key, for join */
     U32(protocol)
-    FDS(1)             /* page whose first word changes when another process closes handles of this one */
+    FDS(1)             /* struct process_page */
 END(init)
 
 /* one more control connection of a process that has said init; the same Unix process */
@@ -172,16 +172,17 @@ REQUEST(set_security)
 REPLY(set_security)
 END(set_security)
 
-/* a thread has been terminated: what it was doing is undone */
+/* a thread has been terminated: what it was doing is undone, as soon as the kernel says that it has ended */
 REQUEST(thread_gone)
     U32(process)
-    U32(thread)
+    U32(thread)        /* Windows thread id */
 REPLY(thread_gone)
 END(thread_gone)
 
 /* a handle of another process has been closed from outside */
 REQUEST(handles_changed)
     U32(process)
+    U32(handle)        /* its value there */
 REPLY(handles_changed)
 END(handles_changed)
 

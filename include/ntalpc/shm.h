@@ -4,7 +4,7 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Three kinds of shared memory, and a word for each process (its handles may have changed), carry the data path (docs/design.md, "Shared memory"):
+ * Three kinds of shared memory, beside the page of each process (process_page.h), carry the data path (docs/design.md 5):
  *
  *   channel   one per connection, written by both ends and by alpcserver: the cells that hold messages, and the queue
  *             of the client communication port

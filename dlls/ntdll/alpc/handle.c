@@ -8,6 +8,7 @@
 #include "handle.h"
 
 #include "object.h"
+#include "page.h"
 #include "process.h"
 
 #include <stdio.h>
@@ -49,7 +50,7 @@ static struct handle_entry *entry_of(HANDLE handle)
 
 static uint32_t generation(void)
 {
-    return atomic_load_explicit(process_handles_generation, memory_order_acquire);
+    return atomic_load_explicit(&atomic_load_explicit(&process_page, memory_order_acquire)->closes, memory_order_acquire);
 }
 
 /* ---------------------------------------------------------------------------------------------- the table */

@@ -25,7 +25,7 @@ NTSTATUS call_NtClose(void *args)
 }
 
 /* a handle that this process closes in another one may be a port's there */
-static void tell_process(HANDLE process)
+static void tell_process(HANDLE process, HANDLE handle)
 {
     struct
     {
@@ -40,6 +40,7 @@ static void tell_process(HANDLE process)
     if (host_NtQueryInformationProcess(process, ProcessBasicInformation, &basic, sizeof(basic), &size))
         return;
     request.process = (uint32_t)basic.id;
+    request.handle = (uint32_t)(ULONG_PTR)handle;
     process_lock(&saved);
     process_notify(REQUEST_handles_changed, &request);
     process_unlock(&saved);
@@ -61,7 +62,7 @@ NTSTATUS call_NtDuplicateObject(void *args)
                                    params->target ? &target : NULL, params->access, params->attributes,
                                    params->options);
     if (params->source_process != CURRENT_PROCESS && params->options & DUPLICATE_CLOSE_SOURCE)
-        tell_process(params->source_process);
+        tell_process(params->source_process, params->source);
     if (!status && params->target)
         *params->target = target;
     return status;

@@ -7,16 +7,14 @@
 
 #include "process.h"
 
+#include "page.h"
 #include "token.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-static const _Atomic uint32_t no_generation;
-const _Atomic uint32_t *process_handles_generation = &no_generation;
 
 static uint32_t id, session;
 static struct control control = CONTROL_INIT;
@@ -46,16 +44,6 @@ uint32_t current_thread_id(void)
     return (uint32_t)((ULONG_PTR *)NtCurrentTeb())[0x48 / 8];
 }
 
-/* the page stays mapped when the server goes: a new one makes a new page */
-static void map_generation(int fd)
-{
-    void *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
-
-    close(fd);
-    if (page != MAP_FAILED)
-        process_handles_generation = page;
-}
-
 static NTSTATUS introduce(void)
 {
     struct init_request request = { .protocol = PROTOCOL_VERSION, .process = id, .session = session };
@@ -67,7 +55,10 @@ static NTSTATUS introduce(void)
     if (!status)
         status = control_call(&control, REQUEST_init, &request, data, &reply, NULL, fds);
     if (!status)
-        map_generation(fds[0]);
+    {
+        page_map(fds[0]);
+        close(fds[0]);
+    }
     else if (status == STATUS_REVISION_MISMATCH)
         fprintf(stderr, "ntalpc: the running alpcserver speaks another version of the protocol; end it with alpcserver -k\n");
     return status;

@@ -40,7 +40,4 @@ NTSTATUS process_call(enum request_code code, void *request, const struct contro
 /* the same, but does nothing when there is no connection yet and no server runs */
 void process_notify(enum request_code code, void *request);
 
-/* changes when another process has closed handles of this one */
-extern const _Atomic uint32_t *process_handles_generation;
-
 #endif

@@ -7,6 +7,8 @@
 
 #include "thread.h"
 
+#include "page.h"
+
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
@@ -105,6 +107,7 @@ struct thread *thread_register(uint32_t process_id, uint32_t thread_id)
         thread->actor = (struct cell_actor){ .thread = thread_id };
         thread->sleeper = (uint64_t)process_id << 32 | thread_id;
         thread_record = thread;
+        page_add_thread(thread_id, native);
     }
     process_unlock(&saved);
     return thread;
@@ -142,6 +145,7 @@ void thread_unregister(void)
     thread_release(thread, USE_PORT);
     thread_release(thread, USE_CONNECTION);
     thread_record = NULL;
+    page_remove_thread(thread->actor.thread, atomic_load(&thread->native));
     atomic_store(&thread->native, 0);
 }
 

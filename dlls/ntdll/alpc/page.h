@@ -1,0 +1,27 @@
+/*
+ * This process' page, which alpcserver has too
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * No locks; any thread may end anywhere.
+ */
+
+#ifndef NTALPC_PAGE_H
+#define NTALPC_PAGE_H
+
+#include "ntalpc/process_page.h"
+
+#include <stdbool.h>
+
+/* the page in use: alpcserver's, or before there is one a page of this process' own.  What was a page stays mapped */
+extern _Atomic(struct process_page *) process_page;
+
+/* uses the page behind fd, which stays the caller's, from now on: it learns of all threads.  Returns false with errno */
+bool page_map(int fd);
+
+/* a thread begins, or ends, to use ports */
+void page_add_thread(uint32_t thread, uint32_t native);
+void page_remove_thread(uint32_t thread, uint32_t native);
+
+#endif

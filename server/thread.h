@@ -1,0 +1,14 @@
+/*
+ * Threads that have ended without saying so
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#ifndef NTALPC_SERVER_THREAD_H
+#define NTALPC_SERVER_THREAD_H
+
+/* the server ends */
+void threads_end(void);
+
+#endif
