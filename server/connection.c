@@ -8,6 +8,7 @@
 #include "connection.h"
 
 #include "dump.h"
+#include "server.h"
 
 #include "ntalpc/nt.h"
 
@@ -76,6 +77,55 @@ void connection_leave_roster(struct connection *connection)
     connection->roster = NULL;
 }
 
+/* ---------------------------------------------------------------------------------------------- the end */
+
+/* connections that have ended but for a message, which the program that is to receive it does not report */
+static struct connection *lingering;
+static struct event *reaping;
+
+#define REAP_MS 100
+
+static void remove_lingering(struct connection *connection)
+{
+    if (!connection->link)
+        return;
+    *connection->link = connection->next;
+    if (connection->next)
+        connection->next->link = connection->link;
+    connection->link = NULL;
+}
+
+static void reap_later(void)
+{
+    static const struct timeval delay = { .tv_usec = REAP_MS * 1000 };
+
+    if (!reaping || evtimer_pending(reaping, NULL))
+        return;
+    evtimer_add(reaping, &delay);
+}
+
+static void on_reaping(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    connections_reap();
+    if (lingering)
+        reap_later();
+}
+
+static void linger(struct connection *connection)
+{
+    if (connection->link)
+        return;
+    connection->link = &lingering;
+    connection->next = lingering;
+    if (lingering)
+        lingering->link = &connection->next;
+    lingering = connection;
+    if (!reaping)
+        reaping = evtimer_new(server_base, on_reaping, NULL);
+    reap_later();
+}
+
 static void free_sharer(struct sharer *sharer)
 {
     if (sharer)
@@ -90,6 +140,7 @@ void connection_free(struct connection *connection)
 
     connection_leave_roster(connection);
     object_remove(&connection->object);
+    remove_lingering(connection);
     for (end = END_CLIENT; end <= END_SERVER; end++)
         for (i = 0; i < ROSTER_PROCESSES; i++)
             free_sharer(connection->sharers[end][i]);
@@ -112,19 +163,28 @@ void connection_reap(struct connection *connection)
     /* a request that was received, but neither accepted nor refused */
     if (connection->roster && atomic_load(&connection_entry(connection)->state) == ROSTER_PENDING &&
         has_notices(connection))
-        return;
-    connection_free(connection);
+        linger(connection);
+    else
+        connection_free(connection);
 }
 
 void connections_reap(void)
 {
-    struct object *object, *next;
+    struct connection *connection, *next;
 
-    for (object = object_first(OBJECT_CONNECTION); object; object = next)
+    for (connection = lingering; connection; connection = next)
     {
-        next = object_next(object);
-        connection_reap((struct connection *)object);
+        next = connection->next;
+        connection_reap(connection);
     }
+}
+
+void connections_end(void)
+{
+    object_close_all(OBJECT_CONNECTION);
+    if (reaping)
+        event_free(reaping);
+    reaping = NULL;
 }
 
 /* the clients could write the link in the channel: only the server's own copy is believed */

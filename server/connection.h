@@ -41,6 +41,7 @@ struct connection
     struct roster *roster;  /* of the connection port; NULL once that has no use for the connection */
     struct port *end[2];    /* the communication ports; NULL before accept and once closed */
     struct sharer *sharers[2][ROSTER_PROCESSES]; /* place 0 is the owner's */
+    struct connection *next, **link;             /* among those that have ended but for a message; NULL = not there */
     bool unannounced[2];                         /* messages wait for room in the queue of that end */
 };
 
@@ -70,10 +71,12 @@ static inline struct process *connection_process(const struct connection *connec
 NTSTATUS connection_new(struct roster *roster, struct connection **connection);
 void connection_free(struct connection *connection);
 
-/* frees a connection whose ends are both gone, unless a message waits that only it holds */
+/* frees a connection whose ends are both gone; while a message waits that only it holds, as soon as that has come */
 void connection_reap(struct connection *connection);
-/* looks for such connections */
+/* looks for such messages now */
 void connections_reap(void);
+/* the server ends */
+void connections_end(void);
 
 /* the roster has nothing more to do with the connection */
 void connection_leave_roster(struct connection *connection);

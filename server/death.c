@@ -34,26 +34,41 @@ static void tell_closed(struct connection *connection)
     sweep_announce(connection, END_SERVER, CELL_CLOSED, gen);
 }
 
+/* a server that has not seen the request never learns of it; it may be receiving it just now */
+static void withdraw_request(struct connection *connection)
+{
+    struct cell *request = &connection->channel.header->connect;
+    int tries;
+
+    for (tries = 0; tries < 3; tries++)
+    {
+        uint32_t gen = cell_gen(cell_state(request));
+
+        if (cell_claim(request, gen, CELL_QUEUED + END_SERVER, CELL_FREE, nobody) ||
+            cell_claim(request, gen, CELL_ANSWERING + END_SERVER, CELL_ABANDONED + END_SERVER, nobody))
+            return;
+        if (cell_claim(request, gen, CELL_HELD + END_SERVER, CELL_CANCELED + END_SERVER, nobody))
+        {
+            sweep_announce(connection, END_SERVER, CELL_CONNECT, gen);
+            return;
+        }
+    }
+}
+
 /*
  * [4.11] What the client sent and the server has not received comes first, as canceled messages.  Of what the server
  * holds the first is told before the notice that the client has gone and the others after it: so it was recorded.
  */
 static void client_gone(struct connection *connection, uint32_t flags)
 {
-    struct cell *request = &connection->channel.header->connect;
     struct message_list held;
 
     if (!connection->roster || connection->stage & LINK_SERVER_GONE)
         return;
     if (atomic_load(&connection_entry(connection)->state) == ROSTER_PENDING)
     {
-        uint64_t state = cell_state(request);
-
         sweep_move_all(connection, END_CLIENT, PHASE(CELL_EARLY), CELL_FREE, -1);
-        /* a server that has not seen the request never learns of it */
-        if (!cell_claim(request, cell_gen(state), CELL_QUEUED + END_SERVER, CELL_FREE, nobody) &&
-            cell_claim(request, cell_gen(state), CELL_HELD + END_SERVER, CELL_CANCELED + END_SERVER, nobody))
-            sweep_announce(connection, END_SERVER, CELL_CONNECT, cell_gen(state));
+        withdraw_request(connection);
         return;
     }
     atomic_store(&connection_entry(connection)->state, ROSTER_CLOSED);

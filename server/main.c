@@ -6,6 +6,7 @@
  */
 
 #include "client.h"
+#include "connection.h"
 #include "port.h"
 #include "server.h"
 #include "sweep.h"
@@ -205,6 +206,7 @@ static int serve(bool foreground)
     close(listener);
     client_close_all();
     ports_end();
+    connections_end();
     processes_end();
     threads_end();
     sweep_end();

@@ -376,6 +376,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(!object_first(OBJECT_PORT));
     connections_reap();
     assert(!object_first(OBJECT_CONNECTION));
+    connections_end();
     sweep_end();
     known_count = channel_count = 0;
     last_port = last_message = 0;

@@ -218,6 +218,59 @@ static void test_process_alive(void **state)
     stop_server();
 }
 
+/* a connect that was given up leaves nothing: at once, or when its server has received that it was */
+static void test_given_up(void **state)
+{
+    struct peer owner, client;
+    struct link link, next;
+    struct cell *request;
+    uint64_t port;
+
+    (void)state;
+    start_server("-p");
+    begin_process(&owner, 0x20);
+    port = make_port(&owner);
+
+    /* not received: its entry in the queue leads nowhere, also when there is another connection */
+    begin_process(&client, 0x24);
+    make_connection(&client, &link);
+    end_peer(&client);
+    await_objects(1, 0);
+    assert_int_equal(cell_phase(cell_state(&link.channel.header->connect)), CELL_FREE);
+    begin_process(&client, 0x24);
+    make_connection(&client, &next);
+    assert_int_not_equal(next.client.slot, link.client.slot);
+    free_link(&link);
+
+    /* just being received: the receiver drops it */
+    request = &next.channel.header->connect;
+    assert_true(cell_claim(request, next.client.message_gen, CELL_QUEUED + END_SERVER, CELL_ANSWERING + END_SERVER,
+                           (struct cell_actor){ .thread = 0x2c }));
+    end_peer(&client);
+    await_objects(1, 0);
+    assert_int_equal(cell_phase(cell_state(request)), CELL_ABANDONED + END_SERVER);
+    free_link(&next);
+
+    /* received: the server is told, and then nobody has to ask alpcserver about anything for it to go */
+    begin_process(&client, 0x24);
+    make_connection(&client, &link);
+    request = &link.channel.header->connect;
+    assert_true(receive_request(&link));
+    end_peer(&client);
+    await_objects(1, 1);
+    pass_us(300000);
+    expect_objects(1, 1);
+    assert_true(cell_claim(request, link.client.message_gen, CELL_CANCELED + END_SERVER, CELL_FREE,
+                           (struct cell_actor){ .thread = 0x2c }));
+    await_objects(1, 0);
+    assert_int_equal(accept_port(&owner, &link, (struct accept_port_request){ .port = port, .accept = 1 }),
+                     STATUS_INVALID_MESSAGE);
+    free_link(&link);
+    end_peer(&owner);
+    await_objects(0, 0);
+    stop_server();
+}
+
 static double seconds(void)
 {
     return (double)monotonic_ns() / 1e9;
@@ -566,6 +619,7 @@ int main(void)
         cmocka_unit_test(test_thread_gone),
         cmocka_unit_test(test_thread_alive),
         cmocka_unit_test(test_process_alive),
+        cmocka_unit_test(test_given_up),
         cmocka_unit_test(test_many_connections),
         cmocka_unit_test(test_client_gone),
         cmocka_unit_test(test_killed),
