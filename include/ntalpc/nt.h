@@ -198,6 +198,9 @@ HOST_CALL(NtSetInformationFile,
 HOST_CALL(NtSetIoCompletion, (HANDLE handle, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, SIZE_T count),
           (handle, key, value, status, count))
 HOST_CALL(NtSetSecurityObject, (HANDLE handle, ULONG information, void *descriptor), (handle, information, descriptor))
+/* makes a handle for an open file, which stays the caller's too */
+HOST_CALL(wine_server_fd_to_handle, (int fd, ULONG access, ULONG attributes, HANDLE *handle),
+          (fd, access, attributes, handle))
 /* no arguments, so the conventions do not differ */
 extern void *NtCurrentTeb(void);
 

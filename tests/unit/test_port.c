@@ -42,11 +42,7 @@ static void destroy(void *arg)
 
 static void retire(void *object)
 {
-    sigset_t saved;
-
-    process_lock(&saved);
     thread_retire(object, destroy);
-    process_unlock(&saved);
 }
 
 static void *use_objects(void *arg)
@@ -75,7 +71,6 @@ static void test_retiring(void **state)
 {
     pthread_t threads[3];
     unsigned int i, count = scaled(30000), busy = 0;
-    sigset_t saved;
 
     (void)state;
     stop = destroyed = 0;
@@ -90,9 +85,7 @@ static void test_retiring(void **state)
         if (atomic_load(&object->alive))
         {
             busy++;
-            process_lock(&saved);
             thread_collect();
-            process_unlock(&saved);
             continue;
         }
         atomic_store(&object->alive, 1);
@@ -104,9 +97,7 @@ static void test_retiring(void **state)
     atomic_store(&stop, 1);
     for (i = 0; i < ARRAY_SIZE(threads); i++)
         join_thread(threads[i]);
-    process_lock(&saved);
     thread_collect();
-    process_unlock(&saved);
     assert_int_equal(destroyed, count - busy);
     for (i = 0; i < OBJECTS; i++)
         assert_false(objects[i].alive);
@@ -124,7 +115,6 @@ static void *use_and_die(void *arg)
 static void test_dead_user(void **state)
 {
     pthread_t thread;
-    sigset_t saved;
     unsigned int i;
 
     (void)state;
@@ -139,11 +129,7 @@ static void test_dead_user(void **state)
         retire(&objects[0]);
         /* the kernel may know the thread a moment longer than who joins it */
         while (atomic_load(&destroyed) != i + 1)
-        {
-            process_lock(&saved);
             thread_collect();
-            process_unlock(&saved);
-        }
     }
 }
 
@@ -183,19 +169,34 @@ static void test_records(void **state)
 static void test_scratch(void **state)
 {
     struct thread *thread = begin_thread();
-    uint8_t *a, *b;
+    struct scratch_mark mark;
+    unsigned int pieces;
+    uint8_t *a, *b, *c;
 
     (void)state;
     thread_scratch_begin(thread);
     a = thread_scratch(thread, 3);
     b = thread_scratch(thread, 0x10000);
-    assert_true(a && b && !((uintptr_t)a & 7) && !((uintptr_t)b & 7) && b >= a + 3);
+    assert_true(a && b && !((uintptr_t)a & 7) && !((uintptr_t)b & 7));
     memset(b, 1, 0x10000);
     assert_null(thread_scratch(thread, 0x100000));
     assert_null(thread_scratch(thread, SIZE_MAX - 7));
+    /* what has been given back is given out again, in the same place */
+    mark = thread->scratch;
+    c = thread_scratch(thread, 0x4000);
+    assert_non_null(c);
+    thread_scratch_return(thread, mark);
+    assert_ptr_equal(thread_scratch(thread, 0x4000), c);
     thread_scratch_begin(thread);
-    assert_ptr_equal(thread_scratch(thread, 0x100000), a);
-    assert_null(thread_scratch(thread, 1));
+    assert_ptr_equal(thread_scratch(thread, 1), a);
+    assert_ptr_equal(thread_scratch(thread, 0x10000), b);
+    thread_scratch_begin(thread);
+    /* it grows in pieces, up to a megabyte */
+    for (pieces = 0; thread_scratch(thread, 0x8000); pieces++)
+        assert_true(pieces < 0x100000 / 0x8000);
+    assert_true(pieces > 0x100000 / 0x8000 / 4);
+    thread_scratch_begin(thread);
+    assert_ptr_equal(thread_scratch(thread, 1), a);
     thread_scratch_begin(thread);
 }
 

@@ -16,8 +16,6 @@
 #include "token.h"
 #include "unixlib.h"
 
-#include <unistd.h>
-
 #define HEADER_SIZE sizeof(PORT_MESSAGE)
 
 /* a message that goes with a request to alpcserver */
@@ -46,8 +44,8 @@ static NTSTATUS capture_message(struct thread *thread, const PORT_MESSAGE *messa
 
 struct connecting
 {
-    struct captured_attributes target;    /* name of the connection port */
-    struct captured_attributes object;    /* of the client port */
+    struct captured_attributes target; /* name of the connection port */
+    struct captured_attributes object; /* of the client port */
     struct captured_port_attributes attributes;
     struct captured_message message;
     struct control_data server_sid, server_security, token;
@@ -57,8 +55,7 @@ struct connecting
 };
 
 static NTSTATUS request_connection(struct thread *thread, struct connecting *connecting, uint32_t number,
-                                   const UNICODE_STRING *name, struct connect_port_reply *reply,
-                                   int fds[PROTOCOL_MAX_FDS])
+                                   const UNICODE_STRING *name, struct connect_port_reply *reply)
 {
     struct connect_port_request request = {
         .number = number,
@@ -75,44 +72,41 @@ static NTSTATUS request_connection(struct thread *thread, struct connecting *con
                                          connecting->server_security,
                                          connecting->message.data };
 
-    return process_call(REQUEST_connect_port, &request, data, reply, NULL, fds);
+    return process_call(thread, REQUEST_connect_port, &request, data, reply, NULL);
 }
 
 /*
  * Most names are the full ones of ports, as alpcserver knows them.  Any other goes through Wine's namespace: it may be
  * relative, written in other case, lead through a symbolic link, or belong to no port.
  */
-static NTSTATUS find_and_connect(struct thread *thread, struct connecting *connecting, struct connect_port_reply *reply,
-                                 int fds[PROTOCOL_MAX_FDS])
+static NTSTATUS find_and_connect(struct thread *thread, struct connecting *connecting, struct connect_port_reply *reply)
 {
     struct port_name name;
     uint32_t number;
     NTSTATUS status = STATUS_OBJECT_NAME_NOT_FOUND;
 
-    if ((status = token_snapshot(CURRENT_THREAD_EFFECTIVE_TOKEN, &connecting->token)))
+    if ((status = token_snapshot(thread, CURRENT_THREAD_EFFECTIVE_TOKEN, &connecting->token)))
         return status;
     if (!connecting->target.root)
-        status = request_connection(thread, connecting, 0, &connecting->target.name, reply, fds);
+        status = request_connection(thread, connecting, 0, &connecting->target.name, reply);
     if (status != STATUS_OBJECT_NAME_NOT_FOUND && !connecting->target.root)
         return status;
     if ((status = name_find(thread, &connecting->target, &name, &number)))
         return status;
     if (!number)
         return STATUS_OBJECT_TYPE_MISMATCH;
-    status = request_connection(thread, connecting, number, &name.full, reply, fds);
+    status = request_connection(thread, connecting, number, &name.full, reply);
     /* a completion port of the program's own */
     return status == STATUS_OBJECT_NAME_NOT_FOUND ? STATUS_OBJECT_TYPE_MISMATCH : status;
 }
 
-/* the client port, without a handle yet; *handle_fd is what to make it from */
-static NTSTATUS make_client(struct thread *thread, struct connecting *connecting, struct port **port, int *handle_fd,
+/* leaves the client port and the file for its handle in the thread's hold */
+static NTSTATUS make_client(struct thread *thread, struct connecting *connecting, struct port **port,
                             uint32_t *message_gen)
 {
     struct connect_port_reply reply;
     struct connection_info info = { .end = END_CLIENT };
-    struct connection *connection;
-    int fds[PROTOCOL_MAX_FDS];
-    NTSTATUS status = find_and_connect(thread, connecting, &reply, fds);
+    NTSTATUS status = find_and_connect(thread, connecting, &reply);
 
     if (status)
         return status;
@@ -121,21 +115,19 @@ static NTSTATUS make_client(struct thread *thread, struct connecting *connecting
     info.generation = reply.generation;
     info.peer = reply.server_process;
     info.session = reply.server_session;
-    *handle_fd = fds[0];
     *message_gen = reply.message_gen;
-    if ((connection = object_connection(&info, fds[1], fds[2], fds[3])))
-        *port = object_communication_port(PORT_CLIENT, reply.port, connecting->attributes.flags, connection);
-    return connection && *port ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+    thread_hold_file(thread);
+    *port = object_communication_port(thread, PORT_CLIENT, reply.port, connecting->attributes.flags, &info, 1);
+    return *port ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
 static NTSTATUS await_reply(struct thread *thread, struct port *port, uint32_t message_gen, struct message_in *in,
                             const struct deadline *deadline)
 {
     struct connection *connection = port->connection;
-    struct message_ref ref = { .connection = connection,
-                               .cell = &connection->channel.header->connect,
-                               .id = CELL_CONNECT,
-                               .gen = message_gen };
+    struct message_ref ref = {
+        .connection = connection, .cell = &connection->channel.header->connect, .id = CELL_CONNECT, .gen = message_gen
+    };
     NTSTATUS status = message_await(thread, &ref, in, deadline);
 
     if (status)
@@ -143,35 +135,24 @@ static NTSTATUS await_reply(struct thread *thread, struct port *port, uint32_t m
     return in->refused ? STATUS_PORT_CONNECTION_REFUSED : STATUS_SUCCESS;
 }
 
+/* the handle is in the thread's hold, also while the answer is awaited: a thread that ends there leaves no port */
 static NTSTATUS connect_port(struct thread *thread, struct connecting *connecting, struct message_in *in,
                              HANDLE *handle)
 {
     struct port *port = NULL;
     uint32_t message_gen;
-    sigset_t saved;
-    int fd = -1;
-    NTSTATUS status;
+    NTSTATUS status = make_client(thread, connecting, &port, &message_gen);
 
-    process_lock(&saved);
-    status = make_client(thread, connecting, &port, &fd, &message_gen);
     if (!status)
         status = connection_set_context(port->connection, CELL_CONNECT, connecting->sent.context);
     /* while the server is deciding: Wine's server takes its time too */
     if (!status)
-        status = handle_create(port, fd, connecting->object.attributes, NULL, handle);
-    else if (fd != -1)
-        close(fd);
-    if (status && port)
-        object_discard(port);
-    process_unlock(&saved);
-    if (status || !connecting->sync)
-        return status;
-    if ((status = handle_port(thread, *handle, &port)))
-        return status; /* the program has closed what it was not given yet */
-    status = await_reply(thread, port, message_gen, in, &connecting->deadline);
-    in->context = connecting->sent.context;
-    if (status)
-        handle_withdraw(*handle, port);
+        status = handle_create(thread, connecting->object.attributes, handle);
+    if (!status && connecting->sync)
+    {
+        status = await_reply(thread, port, message_gen, in, &connecting->deadline);
+        in->context = connecting->sent.context;
+    }
     thread_release(thread, USE_PORT);
     return status;
 }
@@ -251,10 +232,14 @@ NTSTATUS call_NtAlpcConnectPort(void *args)
     if (params->buffer_length && in.needed && (!status || status == STATUS_BUFFER_TOO_SMALL))
         *params->buffer_length = in.needed;
     if (status)
+    {
+        handle_give_back(thread);
         return status;
+    }
     if (connecting.sync)
         attributes_write(params->in_attributes, &in);
     *params->port_handle = handle;
+    handle_given(thread);
     return STATUS_SUCCESS;
 }
 
@@ -270,7 +255,7 @@ struct accepting
 };
 
 static NTSTATUS request_accept(struct thread *thread, const struct port *server_port, const struct accepting *accepting,
-                               struct accept_port_reply *reply, int fds[PROTOCOL_MAX_FDS])
+                               struct accept_port_reply *reply)
 {
     struct accept_port_request request = {
         .port = server_port->key,
@@ -285,35 +270,24 @@ static NTSTATUS request_accept(struct thread *thread, const struct port *server_
         .total_length = accepting->message.total_length,
     };
 
-    return process_call(REQUEST_accept_port, &request, &accepting->message.data, reply, NULL, fds);
+    return process_call(thread, REQUEST_accept_port, &request, &accepting->message.data, reply, NULL);
 }
 
-/* with the process lock held */
 static NTSTATUS accept_port(struct thread *thread, struct port *server_port, const struct accepting *accepting,
                             HANDLE *handle)
 {
     struct accept_port_reply reply;
-    struct connection *connection;
-    struct port *port = NULL;
-    int fds[PROTOCOL_MAX_FDS];
-    NTSTATUS status = request_accept(thread, server_port, accepting, &reply, fds);
+    struct port *port;
+    NTSTATUS status = request_accept(thread, server_port, accepting, &reply);
 
     if (status || !accepting->accept)
         return status;
-    if ((connection = object_connection_ref(server_port, reply.slot)))
-        port = object_communication_port(PORT_SERVER, reply.port, accepting->attributes.flags, connection);
-    if (!port)
-    {
-        /* the port goes with its file */
-        if (fds[0] != -1)
-            close(fds[0]);
-        return STATUS_NO_MEMORY;
-    }
+    thread_hold_file(thread);
+    if (!(port = object_accepted_port(thread, server_port, reply.slot, reply.port, accepting->attributes.flags)))
+        return STATUS_NO_MEMORY; /* the port goes with its file */
     port->context = accepting->context;
-    port->light = fds[0] == -1;
-    if ((status = handle_create(port, fds[0], accepting->object.attributes, NULL, handle)))
-        object_discard(port);
-    return status;
+    port->light = thread->hold.file == -1;
+    return handle_create(thread, accepting->object.attributes, handle);
 }
 
 NTSTATUS call_NtAlpcAcceptConnectPort(void *args)
@@ -324,7 +298,6 @@ NTSTATUS call_NtAlpcAcceptConnectPort(void *args)
     struct sent_attributes sent;
     struct port *server_port;
     HANDLE handle = NULL;
-    sigset_t saved;
     NTSTATUS status;
 
     if (!thread)
@@ -343,12 +316,16 @@ NTSTATUS call_NtAlpcAcceptConnectPort(void *args)
         accepting.message.total_length = HEADER_SIZE;
     if ((status = handle_port(thread, params->connection_port, &server_port)))
         return status;
-    process_lock(&saved);
     status = server_port->kind == PORT_CONNECTION ? accept_port(thread, server_port, &accepting, &handle)
                                                   : STATUS_INVALID_PORT_HANDLE;
-    process_unlock(&saved);
     thread_release(thread, USE_PORT);
-    if (!status && accepting.accept)
+    if (status)
+    {
+        handle_give_back(thread);
+        return status;
+    }
+    if (accepting.accept)
         *params->port_handle = handle;
-    return status;
+    handle_given(thread);
+    return STATUS_SUCCESS;
 }

@@ -10,6 +10,7 @@
 #include "prefix.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -56,14 +57,17 @@ static const char *server_program(void)
     return program && *program ? program : NTALPC_SERVER_PATH;
 }
 
-/* the server goes into the background by itself; its first process ends when it can be connected to */
+/*
+ * The server goes into the background by itself; its first process ends when it can be connected to, with another
+ * status than 0 if there is one already, or it could not begin.  Returns that status, or -1 with errno.
+ */
 static int start_server(void)
 {
     char *const argv[] = { (char *)server_program(), NULL };
     posix_spawnattr_t attributes;
     sigset_t none, all;
+    int error, status = 0;
     pid_t pid;
-    int error;
 
     sigemptyset(&none);
     sigfillset(&all);
@@ -74,39 +78,81 @@ static int start_server(void)
     error = posix_spawn(&pid, argv[0], NULL, &attributes, argv, environ);
     posix_spawnattr_destroy(&attributes);
     if (error)
-        return error;
-    while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+    {
+        errno = error;
+        return -1;
+    }
+    while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
         ;
-    return 0;
+    return status;
+}
+
+/* whether some server has the prefix, if only to leave it */
+static bool server_there(const struct prefix *prefix)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    int fd = open(prefix->lock, O_RDWR | O_CLOEXEC);
+    bool there = fd != -1 && !fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK;
+
+    if (fd != -1)
+        close(fd);
+    return there;
+}
+
+#define CONNECT_TRIES 300
+#define CONNECT_PAUSE_NS 10000000
+#define START_EVERY 50 /* tries */
+#define START_MOST 3   /* times in vain */
+
+static __thread char trouble[512];
+
+static const char *cannot_start(int status)
+{
+    if (status == -1)
+        snprintf(trouble, sizeof(trouble), "cannot start %s: %s", server_program(), strerror(errno));
+    else if (WIFSIGNALED(status))
+        snprintf(trouble, sizeof(trouble), "%s does not start: ended by signal %d", server_program(), WTERMSIG(status));
+    else
+        snprintf(trouble, sizeof(trouble), "%s does not start: exit status %d", server_program(), WEXITSTATUS(status));
+    errno = status == -1 ? errno : ECHILD;
+    return trouble;
 }
 
 const char *control_connect(struct control *control, bool start)
 {
-    const struct timespec pause = { .tv_nsec = 10000000 };
-    static char message[512];
+    const struct timespec pause = { .tv_nsec = CONNECT_PAUSE_NS };
+    int tries, status, failures = 0;
     struct prefix prefix;
     const char *error;
-    int tries, result;
 
     if ((error = prefix_find(&prefix, start)))
         return error;
-    for (tries = 0; tries < 300; tries++)
+    for (tries = 0; tries < CONNECT_TRIES; tries++)
     {
         if ((control->fd = try_connect(prefix.socket)) != -1)
             return NULL;
         if (!start || (errno != ENOENT && errno != ECONNREFUSED))
             break;
         /* it may be starting for somebody else, or have been about to leave */
-        if (tries % 50 == 0 && (result = start_server()))
+        if (tries % START_EVERY == 0 && (status = start_server()) && (status == -1 || !server_there(&prefix)))
         {
-            snprintf(message, sizeof(message), "cannot start %s: %s", server_program(), strerror(result));
-            return message;
+            if (status == -1 || ++failures == START_MOST)
+                return cannot_start(status);
+            tries--;
         }
         if (tries)
             nanosleep(&pause, NULL);
     }
-    snprintf(message, sizeof(message), "%s: %s", prefix.socket, strerror(errno));
-    return message;
+    snprintf(trouble, sizeof(trouble), "%s: %s", prefix.socket, strerror(errno));
+    return trouble;
+}
+
+bool control_gone(const struct control *control)
+{
+    char byte;
+    ssize_t got = recv(control->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    return !got || (got == -1 && errno != EAGAIN && errno != EINTR);
 }
 
 void control_disconnect(struct control *control)
@@ -171,10 +217,9 @@ static ssize_t receive_first(int fd, void *buffer, size_t size, int fds[PROTOCOL
         struct cmsghdr align;
     } control;
     struct iovec iov = { .iov_base = buffer, .iov_len = size };
-    struct msghdr message = { .msg_iov = &iov,
-                              .msg_iovlen = 1,
-                              .msg_control = control.buffer,
-                              .msg_controllen = sizeof(control) };
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buffer, .msg_controllen = sizeof(control)
+    };
     ssize_t got;
 
     while ((got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC)) == -1 && errno == EINTR)

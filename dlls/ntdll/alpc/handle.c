@@ -7,77 +7,39 @@
 
 #include "handle.h"
 
+#include "handle_table.h"
 #include "object.h"
-#include "page.h"
 #include "process.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-/* handle values below 4 * HANDLES; Wine gives out the lowest ones that are free */
-#define HANDLES (1u << 20)
+/* ---------------------------------------------------------------------------------------------- references */
 
-struct handle_entry
+/* a reference less to a port that was in the table or is in the thread's hold */
+static void drop_port(struct thread *thread, struct port *port)
 {
-    _Atomic(void *) port;
-    _Atomic uint32_t generation; /* of the process' handles when the entry was last known to be right */
-};
+    HANDLE placeholder = port->placeholder;
 
-static struct handle_entry *table;
-static uint8_t *known; /* for the PE half: one bit for each entry with a port */
-
-const uint8_t *handle_table_init(uint32_t *count)
-{
-    void *memory = mmap(NULL, HANDLES * sizeof(*table) + HANDLES / 8, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (memory == MAP_FAILED)
-        return NULL;
-    table = memory;
-    known = (uint8_t *)(table + HANDLES);
-    *count = HANDLES;
-    return known;
+    if (object_port_unref(thread, port) && placeholder)
+        handle_close(thread, placeholder);
 }
 
-static struct handle_entry *entry_of(HANDLE handle)
+static void drop(struct thread *thread, void **held)
 {
-    ULONG_PTR index = (ULONG_PTR)handle >> 2;
+    struct port *port = *held;
 
-    return index < HANDLES ? &table[index] : NULL;
+    *held = NULL;
+    if (port)
+        drop_port(thread, port);
 }
 
-static uint32_t generation(void)
+/* what the thread has taken out of the table */
+static void drop_closing(struct thread *thread)
 {
-    return atomic_load_explicit(&atomic_load_explicit(&process_page, memory_order_acquire)->closes, memory_order_acquire);
-}
-
-/* ---------------------------------------------------------------------------------------------- the table */
-
-static void add_entry(HANDLE handle, struct port *port)
-{
-    struct handle_entry *entry = entry_of(handle);
-    ULONG_PTR index = (ULONG_PTR)handle >> 2;
-
-    object_handle_added(port);
-    if (!entry)
-        return; /* a port with such a handle stays until the process ends */
-    atomic_store(&entry->generation, generation());
-    atomic_store(&entry->port, port);
-    __atomic_fetch_or(&known[index / 8], (uint8_t)(1u << (index % 8)), __ATOMIC_SEQ_CST);
-}
-
-/* takes the port out of the entry; the caller says what becomes of it */
-static struct port *take_entry(HANDLE handle)
-{
-    struct handle_entry *entry = entry_of(handle);
-    ULONG_PTR index = (ULONG_PTR)handle >> 2;
-
-    if (!entry)
-        return NULL;
-    __atomic_fetch_and(&known[index / 8], (uint8_t)~(1u << (index % 8)), __ATOMIC_SEQ_CST);
-    return atomic_exchange(&entry->port, NULL);
+    drop(thread, &thread->hold.closing);
+    drop(thread, &thread->hold.replaced);
 }
 
 /* ---------------------------------------------------------------------------------------------- looking */
@@ -92,7 +54,7 @@ bool handle_may_have_name(const UNICODE_STRING *name)
 }
 
 /* reads the beginning of a file of the size that a port's has; the file is in memory, so it is there at once */
-static bool read_file(HANDLE handle, struct port_file *file)
+static bool read_file(struct thread *thread, HANDLE handle, struct port_file *file)
 {
     LARGE_INTEGER offset = { .QuadPart = 0 };
     IO_STATUS_BLOCK io = { .Information = 0 };
@@ -104,13 +66,13 @@ static bool read_file(HANDLE handle, struct port_file *file)
         !host_NtDuplicateObject(CURRENT_PROCESS, handle, CURRENT_PROCESS, &copy, PORT_ALL_ACCESS, 0, 0))
     {
         status = host_NtReadFile(copy, NULL, NULL, NULL, &io, file, sizeof(*file), &offset, NULL);
-        host_NtClose(copy);
+        handle_close(thread, copy);
     }
     return status >= 0 && io.Information == sizeof(*file) && file->magic == PORT_FILE_MAGIC;
 }
 
 /* the key in the file that a port's handle was opened by, or the status that tells it is no such handle */
-static NTSTATUS query_file(HANDLE handle, uint64_t *key)
+static NTSTATUS query_file(struct thread *thread, HANDLE handle, uint64_t *key)
 {
     struct
     {
@@ -132,74 +94,64 @@ static NTSTATUS query_file(HANDLE handle, uint64_t *key)
         return status == STATUS_INVALID_HANDLE ? status : STATUS_OBJECT_TYPE_MISMATCH;
     if (!handle_may_have_name(&name.name) ||
         host_NtQueryInformationFile(handle, &io, &standard, sizeof(standard), FileStandardInformation) ||
-        standard.size != PORT_FILE_SIZE || !read_file(handle, &file))
+        standard.size != PORT_FILE_SIZE || !read_file(thread, handle, &file))
         return STATUS_OBJECT_TYPE_MISMATCH;
     *key = file.key;
     return STATUS_SUCCESS;
 }
 
-bool handle_is_port_file(HANDLE handle)
+bool handle_is_port_file(struct thread *thread, HANDLE handle)
 {
     uint64_t key;
 
-    return !query_file(handle, &key);
+    return !query_file(thread, handle, &key);
 }
 
-static bool still_right(HANDLE handle, const struct port *port)
+/* an event that stands for a port: all that can be told is whether there still is a handle */
+static NTSTATUS identify_light(struct thread *thread, HANDLE handle, const struct handle_view *view, struct port **port)
 {
-    uint64_t key;
+    OBJECT_BASIC_INFORMATION basic;
+    ULONG size;
+    NTSTATUS status = host_NtQueryObject(handle, ObjectBasicInformation, &basic, sizeof(basic), &size);
 
-    return port->light || (!query_file(handle, &key) && key == port->key);
+    *port = view->port;
+    return status == STATUS_INVALID_HANDLE ? status : handle_table_put(thread, handle, view->port, view);
 }
 
-/* finds out what a handle is that the table does not know, or not for certain any more */
-static NTSTATUS identify(HANDLE handle)
+static NTSTATUS identify_file(struct thread *thread, HANDLE handle, const struct handle_view *view, struct port **port)
 {
-    struct handle_entry *entry = entry_of(handle);
-    struct port *port = entry ? atomic_load(&entry->port) : NULL;
-    uint32_t now = generation();
     uint64_t key;
     NTSTATUS status;
 
-    if (port && (atomic_load(&entry->generation) == now || still_right(handle, port)))
-    {
-        atomic_store(&entry->generation, now);
-        return STATUS_SUCCESS;
-    }
-    if (port)
-        object_handle_removed(take_entry(handle));
-    if ((status = query_file(handle, &key)) || (status = object_attach_port(key, &port)))
+    if ((status = query_file(thread, handle, &key)) || (status = object_attach_port(thread, key, port)))
         return status;
-    add_entry(handle, port);
-    return entry ? STATUS_SUCCESS : STATUS_INVALID_HANDLE;
+    status = handle_table_put(thread, handle, *port, view);
+    drop_closing(thread);
+    drop(thread, &thread->hold.port);
+    return status;
 }
 
-struct port *handle_known_port(struct thread *thread, HANDLE handle)
+/* finds out what a handle is that the table does not know, or not for certain any more */
+static NTSTATUS identify(struct thread *thread, HANDLE handle, struct port **port)
 {
-    struct handle_entry *entry = entry_of(handle);
-    struct port *port;
+    struct handle_view view;
+    NTSTATUS status;
 
-    if (!entry || !(port = thread_use(thread, USE_PORT, &entry->port)))
-        return NULL;
-    if (atomic_load_explicit(&entry->generation, memory_order_relaxed) == generation())
-        return port;
-    thread_release(thread, USE_PORT);
-    return NULL;
+    do
+    {
+        handle_table_look(handle, &view);
+        status = view.light ? identify_light(thread, handle, &view, port) : identify_file(thread, handle, &view, port);
+        /* an answer that is older than what the table says by now counts for nothing */
+        if (status && status != STATUS_RETRY && view.port && !handle_table_take(thread, handle, view.port, &view))
+            status = STATUS_RETRY;
+        drop_closing(thread);
+    } while (status == STATUS_RETRY);
+    return status;
 }
 
 NTSTATUS handle_port(struct thread *thread, HANDLE handle, struct port **port)
 {
-    sigset_t saved;
-    NTSTATUS status;
-
-    if ((*port = handle_known_port(thread, handle)))
-        return STATUS_SUCCESS;
-    process_lock(&saved);
-    status = identify(handle);
-    process_unlock(&saved);
-    if (!status && !(*port = handle_known_port(thread, handle)))
-        status = STATUS_INVALID_HANDLE; /* closed by another thread meanwhile */
-    return status;
+    return (*port = handle_table_find(thread, handle)) ? STATUS_SUCCESS : identify(thread, handle, port);
 }
 
 struct port *handle_if_port(struct thread *thread, HANDLE handle)
@@ -209,29 +161,69 @@ struct port *handle_if_port(struct thread *thread, HANDLE handle)
     return handle_port(thread, handle, &port) ? NULL : port;
 }
 
-/* ---------------------------------------------------------------------------------------------- making and closing */
+/* ---------------------------------------------------------------------------------------------- making */
 
-static NTSTATUS open_file(int fd, ULONG attributes, HANDLE *handle)
+/* closes the file in the thread's hold */
+static void close_file(struct thread_hold *hold)
+{
+    sigset_t saved;
+
+    signals_block(&saved);
+    if (hold->file != -1)
+        close(hold->file);
+    hold->file = -1;
+    signals_restore(&saved);
+}
+
+/*
+ * Whether a handle just made is for the port's file.  Asks a duplicate: the host keeps a descriptor of what it has
+ * looked into, and the file must be gone as soon as wineserver has closed the handle of a process that ends.
+ */
+static bool leads_to(struct thread *thread, HANDLE handle, const struct port *port)
+{
+    HANDLE copy;
+    uint64_t key;
+    bool same;
+
+    if (host_NtDuplicateObject(CURRENT_PROCESS, handle, CURRENT_PROCESS, &copy, 0, 0, DUPLICATE_SAME_ACCESS))
+        return false;
+    same = !query_file(thread, copy, &key) && key == port->key;
+    handle_close(thread, copy);
+    return same;
+}
+
+/* wineserver opens it through this process, if it can see into it */
+static NTSTATUS open_file(struct thread *thread, ULONG attributes)
 {
     char path[64];
     WCHAR wide[64];
     UNICODE_STRING name = { .Buffer = wide };
     OBJECT_ATTRIBUTES oa = { .Length = sizeof(oa), .ObjectName = &name, .Attributes = attributes & OBJ_INHERIT };
     IO_STATUS_BLOCK io;
-    int i, length = snprintf(path, sizeof(path), "\\??\\unix\\proc\\%d\\fd\\%d", (int)getpid(), fd);
+    int i, length = snprintf(path, sizeof(path), "\\??\\unix\\proc\\%d\\fd\\%d", (int)getpid(), thread->hold.file);
+    NTSTATUS status;
 
     for (i = 0; i < length; i++)
         wide[i] = (WCHAR)path[i];
     name.Length = name.MaximumLength = (USHORT)(length * (int)sizeof(WCHAR));
     /* not for synchronous use, so that the name can be attached */
-    return host_NtCreateFile(handle, PORT_ALL_ACCESS, &oa, &io, NULL, 0, FILE_SHARE_ALL, FILE_OPEN, 0, NULL, 0);
+    status = host_NtCreateFile(&thread->hold.handle, PORT_ALL_ACCESS, &oa, &io, NULL, 0, FILE_SHARE_ALL, FILE_OPEN, 0,
+                               NULL, 0);
+    /* where wineserver has other process ids it may be another file */
+    if (!status && !leads_to(thread, thread->hold.handle, thread->hold.port))
+    {
+        handle_close(thread, thread->hold.handle);
+        thread->hold.handle = NULL;
+        status = STATUS_OBJECT_TYPE_MISMATCH;
+    }
+    return status;
 }
 
-static NTSTATUS make_event(ULONG attributes, HANDLE *handle)
+/* sends it to wineserver: needs nothing of the system, but a file that has come in this way cannot hold a name */
+static NTSTATUS send_file(struct thread *thread, ULONG attributes)
 {
-    OBJECT_ATTRIBUTES oa = { .Length = sizeof(oa), .Attributes = attributes & OBJ_INHERIT };
-
-    return host_NtCreateEvent(handle, PORT_ALL_ACCESS, &oa, 0, 0);
+    return host_wine_server_fd_to_handle(thread->hold.file, PORT_ALL_ACCESS, attributes & OBJ_INHERIT,
+                                         &thread->hold.handle);
 }
 
 /* a completion port that belongs to a file lives as long as the file: so does its name */
@@ -247,80 +239,146 @@ static NTSTATUS attach_name(HANDLE handle, HANDLE name)
     return host_NtSetInformationFile(handle, &io, &completion, sizeof(completion), FileCompletionInformation);
 }
 
-NTSTATUS handle_create(struct port *port, int fd, ULONG attributes, HANDLE name, HANDLE *handle)
+/* where the file cannot hold the name this process does, as long as it has the port */
+static NTSTATUS make_named(struct thread *thread, ULONG attributes)
 {
-    HANDLE new;
-    NTSTATUS status = fd == -1 ? make_event(attributes, &new) : open_file(fd, attributes, &new);
+    struct port *port = thread->hold.port;
+    sigset_t saved;
 
-    if (fd != -1)
-        close(fd);
+    if (!open_file(thread, attributes))
+        return attach_name(thread->hold.handle, thread->hold.placeholder);
+    signals_block(&saved);
+    port->placeholder = thread->hold.placeholder;
+    thread->hold.placeholder = NULL;
+    signals_restore(&saved);
+    return send_file(thread, attributes);
+}
+
+static NTSTATUS make_event(struct thread *thread, ULONG attributes)
+{
+    OBJECT_ATTRIBUTES oa = { .Length = sizeof(oa), .Attributes = attributes & OBJ_INHERIT };
+
+    return host_NtCreateEvent(&thread->hold.handle, PORT_ALL_ACCESS, &oa, 0, 0);
+}
+
+NTSTATUS handle_create(struct thread *thread, ULONG attributes, HANDLE *handle)
+{
+    struct thread_hold *hold = &thread->hold;
+    struct port *port = hold->port;
+    struct handle_view view;
+    NTSTATUS status;
+
+    handle_table_look_ahead(&view);
+    if (port->light)
+        status = make_event(thread, attributes);
+    else if (hold->placeholder)
+        status = make_named(thread, attributes);
+    else
+        status = send_file(thread, attributes);
+    close_file(hold);
     if (status)
         return status;
-    if (name && (status = attach_name(new, name)))
-    {
-        host_NtClose(new);
-        return status;
-    }
-    add_entry(new, port);
-    *handle = new;
-    return STATUS_SUCCESS;
+    *handle = hold->handle;
+    status = handle_table_put(thread, hold->handle, port, &view);
+    hold->listed = !status;
+    drop_closing(thread);
+    return status;
 }
+
+void handle_given(struct thread *thread)
+{
+    struct thread_hold *hold = &thread->hold;
+    HANDLE placeholder = hold->placeholder;
+
+    hold->handle = hold->placeholder = NULL;
+    hold->listed = false;
+    if (placeholder)
+        handle_close(thread, placeholder);
+    drop(thread, &hold->port);
+}
+
+/* one that stands in the table is the program's to close, too: then the value is of something else by now */
+static void withdraw(struct thread *thread)
+{
+    struct thread_hold *hold = &thread->hold;
+    HANDLE handle = hold->handle;
+    struct handle_closes *closes = closes_of(handle_table_closes, handle);
+
+    hold->handle = NULL;
+    if (!handle)
+        return;
+    closes_begin(closes);
+    if (!hold->listed || handle_table_take(thread, handle, hold->port, NULL))
+        host_NtClose(handle);
+    closes_end(closes);
+    drop_closing(thread);
+}
+
+void handle_give_back(struct thread *thread)
+{
+    sigset_t saved;
+
+    signals_block(&saved);
+    thread_close_fds(thread);
+    signals_restore(&saved);
+    close_file(&thread->hold);
+    drop_closing(thread);
+    withdraw(thread);
+    handle_given(thread);
+}
+
+/* ---------------------------------------------------------------------------------------------- closing */
 
 /*
  * The entry is taken out before the handle is closed: the value may be given out again at once.  A handle that is
- * protected from being closed gets its entry back.
+ * protected from being closed is looked at again when it is used; one that cannot be looked at gets its entry back.
  */
-NTSTATUS handle_close_locked(HANDLE handle)
+NTSTATUS handle_close(struct thread *thread, HANDLE handle)
 {
-    struct port *port = take_entry(handle);
-    NTSTATUS status = host_NtClose(handle);
-
-    if (port && status && status != STATUS_INVALID_HANDLE)
-        add_entry(handle, port);
-    if (port)
-        object_handle_removed(port);
-    return status;
-}
-
-void handle_withdraw(HANDLE handle, const struct port *port)
-{
-    struct handle_entry *entry = entry_of(handle);
-    sigset_t saved;
-
-    process_lock(&saved);
-    if (entry && atomic_load(&entry->port) == port)
-        handle_close_locked(handle);
-    process_unlock(&saved);
-}
-
-NTSTATUS handle_close(HANDLE handle)
-{
-    sigset_t saved;
-    NTSTATUS status;
-
-    process_lock(&saved);
-    status = handle_close_locked(handle);
-    process_unlock(&saved);
-    return status;
-}
-
-NTSTATUS handle_duplicate(HANDLE source, HANDLE target_process, HANDLE *target, ACCESS_MASK access, ULONG attributes,
-                          ULONG options)
-{
+    struct handle_closes *closes = closes_of(handle_table_closes, handle);
+    struct handle_view view;
     struct port *port;
-    sigset_t saved;
     NTSTATUS status;
 
-    process_lock(&saved);
-    port = take_entry(source);
+    handle_table_look_ahead(&view);
+    closes_begin(closes);
+    port = handle_table_take(thread, handle, NULL, NULL);
+    status = host_NtClose(handle);
+    if (port && status && status != STATUS_INVALID_HANDLE && !handle_table_put(thread, handle, port, &view))
+        thread_release(thread, USE_PORT);
+    closes_end(closes);
+    drop_closing(thread);
+    return status;
+}
+
+NTSTATUS handle_duplicate(struct thread *thread, HANDLE source, HANDLE target_process, HANDLE *target,
+                          ACCESS_MASK access, ULONG attributes, ULONG options)
+{
+    struct handle_closes *closes = closes_of(handle_table_closes, source);
+    uint32_t closing = options & DUPLICATE_CLOSE_SOURCE ? 1 : 0;
+    struct handle_view view;
+    struct port *port;
+    NTSTATUS status;
+
+    handle_table_look_ahead(&view);
+    port = handle_if_port(thread, source);
+    if (closing)
+    {
+        closes_begin(closes);
+        handle_table_take(thread, source, NULL, NULL);
+    }
     status = host_NtDuplicateObject(CURRENT_PROCESS, source, target_process, target, access, attributes, options);
-    if (port && !status && target && target_process == CURRENT_PROCESS)
-        add_entry(*target, port);
     /* the source is closed even when the duplication fails */
-    if (port && !(options & DUPLICATE_CLOSE_SOURCE))
-        add_entry(source, port);
-    if (port)
-        object_handle_removed(port);
-    process_unlock(&saved);
+    if (closing)
+        closes_end(closes);
+    /* the duplicate is what the source was, unless that has been closed meanwhile.  Other targets are looked at when
+     * used */
+    if (port && !status && target && target_process == CURRENT_PROCESS)
+    {
+        view.doubtful = closes_begun(closes) != view.ended[closes - handle_table_closes] + closing;
+        handle_table_put(thread, *target, port, &view);
+    }
+    drop_closing(thread);
+    thread_release(thread, USE_PORT);
     return status;
 }

@@ -12,6 +12,7 @@
 #include "calls.h"
 #include "handle.h"
 #include "handle_list.h"
+#include "handle_table.h"
 #include "process.h"
 #include "type.h"
 #include "unixlib.h"
@@ -57,16 +58,16 @@ static bool is_port_elsewhere(struct viewer *viewer, ULONG_PTR process, HANDLE h
         return access == PORT_ALL_ACCESS;
     if (host_NtDuplicateObject(viewer->handle, handle, CURRENT_PROCESS, &copy, 0, 0, DUPLICATE_SAME_ACCESS))
         return false;
-    found = handle_is_port_file(copy);
+    found = handle_is_port_file(viewer->thread, copy);
     /* the program may have come across it meanwhile */
-    handle_close(copy);
+    handle_close(viewer->thread, copy);
     return found;
 }
 
 static bool is_port_here(struct viewer *viewer, HANDLE handle, bool candidate)
 {
-    if (!handle_known_port(viewer->thread, handle))
-        return candidate && handle_is_port_file(handle);
+    if (!handle_table_find(viewer->thread, handle))
+        return candidate && handle_is_port_file(viewer->thread, handle);
     thread_release(viewer->thread, USE_PORT);
     return true;
 }

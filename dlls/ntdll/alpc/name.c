@@ -9,8 +9,11 @@
 
 #include <time.h>
 
-/* a port that is being made has its name some microseconds before it is ready; so long, in ms, its readiness is awaited */
+/* a port that is being made has its name some microseconds before it is ready; so long, in ms, its readiness is awaited
+ */
 #define READY_TRIES 50
+/* a UNICODE_STRING with its text, bytes */
+#define NAME_GUESS 0x200
 
 void name_init(void)
 {
@@ -34,14 +37,20 @@ static OBJECT_ATTRIBUTES lookup(const struct captured_attributes *attributes)
 
 static NTSTATUS query_name(struct thread *thread, HANDLE handle, struct port_name *name)
 {
-    const ULONG size = sizeof(UNICODE_STRING) + 0x10000;
-    UNICODE_STRING *full = thread_scratch(thread, size);
-    ULONG used;
+    const struct scratch_mark begin = thread->scratch;
+    ULONG size = NAME_GUESS, given;
+    UNICODE_STRING *full;
     NTSTATUS status;
 
-    if (!full)
-        return STATUS_NO_MEMORY;
-    if (!(status = host_NtQueryObject(handle, ObjectNameInformation, full, size, &used)))
+    do
+    {
+        thread_scratch_return(thread, begin);
+        if (!(full = thread_scratch(thread, size)))
+            return STATUS_NO_MEMORY;
+        given = size;
+        status = host_NtQueryObject(handle, ObjectNameInformation, full, given, &size);
+    } while ((status == STATUS_INFO_LENGTH_MISMATCH || status == STATUS_BUFFER_OVERFLOW) && size > given);
+    if (!status)
         name->full = *full;
     return status;
 }
@@ -49,21 +58,17 @@ static NTSTATUS query_name(struct thread *thread, HANDLE handle, struct port_nam
 NTSTATUS name_create(struct thread *thread, const struct captured_attributes *attributes, struct port_name *name)
 {
     OBJECT_ATTRIBUTES oa = lookup(attributes);
-    NTSTATUS status = host_NtCreateIoCompletion(&name->placeholder, IO_COMPLETION_ALL_ACCESS, &oa, 0);
+    NTSTATUS status = host_NtCreateIoCompletion(&thread->hold.placeholder, IO_COMPLETION_ALL_ACCESS, &oa, 0);
 
-    if (status)
-        return status;
-    if ((status = query_name(thread, name->placeholder, name)))
-        host_NtClose(name->placeholder);
-    return status;
+    return status ? status : query_name(thread, thread->hold.placeholder, name);
 }
 
-NTSTATUS name_publish(const struct port_name *name, uint32_t number)
+NTSTATUS name_publish(HANDLE placeholder, uint32_t number)
 {
     NTSTATUS status = STATUS_SUCCESS;
 
     while (number-- && !status)
-        status = host_NtSetIoCompletion(name->placeholder, 0, 0, STATUS_SUCCESS, 0);
+        status = host_NtSetIoCompletion(placeholder, 0, 0, STATUS_SUCCESS, 0);
     return status;
 }
 
@@ -82,16 +87,17 @@ NTSTATUS name_find(struct thread *thread, const struct captured_attributes *attr
 {
     const struct timespec pause = { .tv_nsec = 1000000 };
     OBJECT_ATTRIBUTES oa = lookup(attributes);
-    size_t scratch = thread->scratch_used;
+    const struct scratch_mark begin = thread->scratch;
     unsigned int tries;
     HANDLE handle;
     NTSTATUS status = host_NtOpenIoCompletion(&handle, IO_COMPLETION_ALL_ACCESS, &oa);
 
     if (status)
         return status;
-    for (tries = 0; !(status = name_of_handle(thread, handle, name, number)) && !*number && tries < READY_TRIES; tries++)
+    for (tries = 0; !(status = name_of_handle(thread, handle, name, number)) && !*number && tries < READY_TRIES;
+         tries++)
     {
-        thread->scratch_used = scratch;
+        thread_scratch_return(thread, begin);
         nanosleep(&pause, NULL);
     }
     host_NtClose(handle);

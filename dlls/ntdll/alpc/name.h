@@ -17,7 +17,6 @@
 
 struct port_name
 {
-    HANDLE placeholder;  /* the caller closes it */
     UNICODE_STRING full; /* as the object manager spells it; in the thread's scratch memory */
 };
 
@@ -25,16 +24,17 @@ struct port_name
 void name_init(void);
 
 /*
- * Takes a name for a new port.  Statuses are those of the object manager; STATUS_NO_MEMORY
+ * Takes a name for a new port; the placeholder's handle is in the thread's hold.  Statuses are those of the object
+ * manager; STATUS_NO_MEMORY
  */
 NTSTATUS name_create(struct thread *thread, const struct captured_attributes *attributes, struct port_name *name);
 
 /* the port is ready to be found under this number */
-NTSTATUS name_publish(const struct port_name *name, uint32_t number);
+NTSTATUS name_publish(HANDLE placeholder, uint32_t number);
 
 /*
  * Finds the name's full form and the port's number, 0 if what has the name is no port.  STATUS_OBJECT_TYPE_MISMATCH
- * when another object has it, and the other statuses of looking up a name.  placeholder is not left open.
+ * when another object has it, and the other statuses of looking up a name.
  */
 NTSTATUS name_find(struct thread *thread, const struct captured_attributes *attributes, struct port_name *name,
                    uint32_t *number);

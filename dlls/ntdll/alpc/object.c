@@ -14,21 +14,21 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static struct port *ports; /* those with handles */
+/* the lists, and the reference counts of what is in them, are the process lock's */
+static struct port *ports;
 static struct main_queue *main_queues;
 
-static void close_fd(int fd)
+/* maps a file from the thread's hold, read-only if that is how it was opened, and closes the descriptor */
+static void *map(struct thread *thread, unsigned int index, size_t size, bool writable)
 {
+    int fd = thread->hold.fds[index];
+    void *memory = MAP_FAILED;
+
     if (fd != -1)
-        close(fd);
-}
-
-/* maps a file, read-only if that is how it was opened, and closes the descriptor */
-static void *map(int fd, size_t size, bool writable)
-{
-    void *memory = fd == -1 ? MAP_FAILED : mmap(NULL, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
-
-    close_fd(fd);
+    {
+        memory = mmap(NULL, size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
+        close(thread_take_fd(thread, index));
+    }
     return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -43,49 +43,77 @@ static void unmap(const void *memory, size_t size)
 static void main_queue_unref(struct main_queue *queue)
 {
     struct main_queue **link;
+    sigset_t saved;
+    bool last;
 
-    if (!queue || --queue->refs)
+    if (!queue)
         return;
-    for (link = &main_queues; *link != queue; link = &(*link)->next)
-        ;
-    *link = queue->next;
+    process_lock(&saved);
+    if ((last = !--queue->refs))
+    {
+        for (link = &main_queues; *link != queue; link = &(*link)->next)
+            ;
+        *link = queue->next;
+    }
+    process_unlock(&saved);
+    if (!last)
+        return;
     unmap(queue->queue.post, PORT_POST_SIZE);
     unmap(queue->queue.desk, PORT_DESK_SIZE);
     unmap(queue->roster, ROSTER_SIZE * sizeof(*queue->roster));
     free(queue);
 }
 
-/*
- * One mapping serves all connections that this process has made to a port.  Who receives needs another one than who
- * sends: the desk of a sender is read-only.
- */
-static struct main_queue *main_queue_map(uint64_t id, bool receives, int post_fd, int desk_fd)
+/* takes a reference */
+static struct main_queue *find_main_queue(uint64_t id, bool receives)
 {
     struct main_queue *queue;
-    void *post, *desk;
 
     for (queue = main_queues; queue; queue = queue->next)
         if (queue->id == id && queue->receives == receives)
         {
-            close_fd(post_fd);
-            close_fd(desk_fd);
             queue->refs++;
-            return queue;
+            break;
         }
-    post = map(post_fd, PORT_POST_SIZE, true);
-    desk = map(desk_fd, PORT_DESK_SIZE, receives);
-    if (!post || !desk || !(queue = calloc(1, sizeof(*queue))))
+    return queue;
+}
+
+static struct main_queue *map_main_queue(struct thread *thread, uint64_t id, bool receives, unsigned int first)
+{
+    struct main_queue *queue = calloc(1, sizeof(*queue));
+    void *post = map(thread, first, PORT_POST_SIZE, true);
+    void *desk = map(thread, first + 1, PORT_DESK_SIZE, receives);
+
+    if (!post || !desk || !queue)
     {
         unmap(post, PORT_POST_SIZE);
         unmap(desk, PORT_DESK_SIZE);
+        free(queue);
         return NULL;
     }
     queue_init(&queue->queue, post, desk, (_Atomic uint64_t *)((uint8_t *)post + 0x1000), PORT_QUEUE_BITS);
     queue->id = id;
     queue->receives = receives;
     queue->refs = 1;
-    queue->next = main_queues;
-    main_queues = queue;
+    return queue;
+}
+
+/*
+ * One mapping serves all connections that this process has made to a port.  Who receives needs another one than who
+ * sends: the desk of a sender is read-only.
+ */
+static struct main_queue *main_queue_get(struct thread *thread, uint64_t id, bool receives, unsigned int first)
+{
+    struct main_queue *queue;
+    sigset_t saved;
+
+    process_lock(&saved);
+    if (!(queue = find_main_queue(id, receives)) && (queue = map_main_queue(thread, id, receives, first)))
+    {
+        queue->next = main_queues;
+        main_queues = queue;
+    }
+    process_unlock(&saved);
     return queue;
 }
 
@@ -100,24 +128,33 @@ static void connection_destroy(void *object)
     free(connection);
 }
 
-void object_connection_unref(struct connection *connection)
+static void connection_unref(struct connection *connection)
 {
-    if (connection && !--connection->refs)
+    sigset_t saved;
+    bool last;
+
+    if (!connection)
+        return;
+    process_lock(&saved);
+    last = !--connection->refs;
+    process_unlock(&saved);
+    if (last)
         thread_retire(connection, connection_destroy);
 }
 
-static struct connection *make_connection(const struct connection_info *info, int channel_fd, struct main_queue *main)
+/* from the channel in the thread's hold; takes over the caller's reference to the queue */
+static struct connection *make_connection(struct thread *thread, const struct connection_info *info,
+                                          unsigned int channel, struct main_queue *main)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
+    int fd = thread->hold.fds[channel];
 
-    if (!main || !connection || channel_fd == -1 || !channel_map(&connection->channel, channel_fd, true))
+    if (!main || !connection || fd == -1 || !channel_map(&connection->channel, fd, true))
     {
-        close_fd(channel_fd);
         main_queue_unref(main);
         free(connection);
         return NULL;
     }
-    close(channel_fd);
     connection->end = info->end;
     connection->slot = info->slot;
     connection->generation = info->generation;
@@ -129,63 +166,82 @@ static struct connection *make_connection(const struct connection_info *info, in
     return connection;
 }
 
-struct connection *object_connection(const struct connection_info *info, int channel_fd, int post_fd, int desk_fd)
+/* whether the connection in the slot is the one that the roster has there now */
+static struct connection *current(struct port *port, uint32_t slot)
 {
-    return make_connection(info, channel_fd,
-                           main_queue_map(info->queue, info->end == END_SERVER, post_fd, desk_fd));
+    struct connection *connection = atomic_load(&port->connections[slot]);
+
+    return connection && connection->generation == atomic_load(&port->roster[slot].generation) ? connection : NULL;
 }
 
-/* puts a connection into its slot; what stood there is of an earlier one */
-static void set_slot(struct port *port, uint32_t slot, struct connection *connection)
+/*
+ * Puts a connection into its slot, with the caller's reference, unless another thread has been faster; what stood there
+ * is of an earlier one.  Returns a further reference to what is in the slot then, which may be NULL.
+ */
+static struct connection *set_slot(struct port *port, uint32_t slot, struct connection *connection)
 {
-    object_connection_unref(atomic_exchange(&port->connections[slot], connection));
+    struct connection *old, *now;
+    sigset_t saved;
+
+    process_lock(&saved);
+    if ((now = current(port, slot)))
+        old = connection;
+    else
+    {
+        now = connection;
+        old = atomic_exchange(&port->connections[slot], connection);
+    }
+    if (now)
+        now->refs++;
+    process_unlock(&saved);
+    connection_unref(old);
+    return now;
 }
 
-static bool attach_locked(struct port *port, uint32_t slot)
+static struct connection *attach_connection(struct thread *thread, struct port *port, uint32_t slot)
 {
     struct attach_connection_request request = { .port = port->key, .slot = slot };
     struct attach_connection_reply reply;
-    int fds[PROTOCOL_MAX_FDS];
     struct connection_info info = { .end = END_SERVER, .slot = slot };
-    struct connection *connection = atomic_load(&port->connections[slot]);
+    struct connection *connection;
+    sigset_t saved;
 
-    /* another thread may have been faster */
-    if (connection && connection->generation == atomic_load(&port->roster[slot].generation))
-        return true;
-    if (process_call(REQUEST_attach_connection, &request, NULL, &reply, NULL, fds))
-    {
-        set_slot(port, slot, NULL);
-        return false;
-    }
+    if (process_call(thread, REQUEST_attach_connection, &request, NULL, &reply, NULL))
+        return set_slot(port, slot, NULL);
     info.generation = reply.generation;
     info.process = reply.process;
     info.peer = atomic_load(&port->roster[slot].process[0]);
+    process_lock(&saved);
     port->main->refs++;
-    connection = make_connection(&info, fds[0], port->main);
-    set_slot(port, slot, connection);
-    return connection != NULL;
+    process_unlock(&saved);
+    connection = make_connection(thread, &info, 0, port->main);
+    return set_slot(port, slot, connection);
+}
+
+/* the connection in a slot of a connection port, with a reference; NULL if there is none */
+static struct connection *connection_ref(struct thread *thread, struct port *port, uint32_t slot)
+{
+    struct connection *connection;
+    sigset_t saved;
+
+    process_lock(&saved);
+    if ((connection = current(port, slot)))
+        connection->refs++;
+    process_unlock(&saved);
+    return connection ? connection : attach_connection(thread, port, slot);
 }
 
 bool object_attach_connection(struct port *port, uint32_t slot)
 {
-    sigset_t saved;
-    bool attached;
-
-    process_lock(&saved);
-    attached = attach_locked(port, slot);
-    process_unlock(&saved);
-    return attached;
-}
-
-struct connection *object_connection_ref(struct port *port, uint32_t slot)
-{
+    struct thread *thread = thread_record;
     struct connection *connection;
+    sigset_t saved;
 
-    if (!attach_locked(port, slot))
-        return NULL;
-    connection = atomic_load(&port->connections[slot]);
-    connection->refs++;
-    return connection;
+    signals_block(&saved);
+    connection = connection_ref(thread, port, slot);
+    connection_unref(connection);
+    signals_restore(&saved);
+    return connection != NULL;
 }
 
 /* ---------------------------------------------------------------------------------------------- ports */
@@ -198,21 +254,12 @@ static void port_destroy(void *object)
     if (port->connections)
     {
         for (slot = 1; slot < ROSTER_SIZE; slot++)
-            object_connection_unref(atomic_load(&port->connections[slot]));
+            connection_unref(atomic_load(&port->connections[slot]));
         munmap((void *)port->connections, ROSTER_SIZE * sizeof(*port->connections));
     }
     main_queue_unref(port->main);
-    object_connection_unref(port->connection);
+    connection_unref(port->connection);
     free(port);
-}
-
-void object_discard(struct port *port)
-{
-    struct close_port_request request = { .port = port->key };
-    struct close_port_reply reply;
-
-    process_call(REQUEST_close_port, &request, NULL, &reply, NULL, NULL);
-    port_destroy(port);
 }
 
 static struct port *make_port(enum port_kind kind, uint64_t key, uint32_t flags)
@@ -224,52 +271,129 @@ static struct port *make_port(enum port_kind kind, uint64_t key, uint32_t flags)
     port->kind = kind;
     port->key = key;
     port->flags = flags | ALPC_PORFLG_ALLOW_LPC_REQUESTS;
+    port->refs = 1;
     return port;
 }
 
-struct port *object_connection_port(uint64_t key, uint64_t queue, uint32_t flags, int post_fd, int desk_fd,
-                                    int roster_fd)
+/* what is needed to receive from all clients of a port */
+static bool open_connection_port(struct thread *thread, struct port *port, uint64_t queue, unsigned int first)
 {
-    struct port *port = make_port(PORT_CONNECTION, key, flags);
-    struct main_queue *main = main_queue_map(queue, true, post_fd, desk_fd);
     void *connections = mmap(NULL, ROSTER_SIZE * sizeof(*port->connections), PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const struct roster_entry *roster = map(thread, first + 2, ROSTER_SIZE * sizeof(*roster), false), *other = NULL;
+    sigset_t saved;
 
-    if (main && !main->roster)
-        main->roster = map(roster_fd, ROSTER_SIZE * sizeof(*main->roster), false);
-    else
-        close_fd(roster_fd);
-    if (!port || !main || !main->roster || connections == MAP_FAILED)
+    port->connections = connections == MAP_FAILED ? NULL : connections;
+    if (!(port->main = main_queue_get(thread, queue, true, first)) || !roster || !port->connections)
     {
-        if (connections != MAP_FAILED)
-            munmap(connections, ROSTER_SIZE * sizeof(*port->connections));
-        main_queue_unref(main);
-        free(port);
-        return NULL;
+        unmap(roster, ROSTER_SIZE * sizeof(*roster));
+        return false;
     }
-    port->main = main;
-    port->queue = &main->queue;
-    port->roster = main->roster;
-    port->connections = connections;
+    process_lock(&saved);
+    if ((other = port->main->roster))
+        port->roster = other;
+    else
+        port->roster = port->main->roster = roster;
+    process_unlock(&saved);
+    if (other)
+        unmap(roster, ROSTER_SIZE * sizeof(*roster));
+    port->queue = &port->main->queue;
+    return true;
+}
+
+/* takes a reference */
+static struct port *find_port(uint64_t key)
+{
+    struct port *port;
+
+    for (port = ports; port && port->key != key; port = port->next)
+        ;
+    if (port)
+        port->refs++;
     return port;
 }
 
-struct port *object_communication_port(enum port_kind kind, uint64_t key, uint32_t flags,
+/* puts a new port, which may be NULL, into the list and the thread's hold; if another thread was faster, that one's */
+static struct port *hold_port(struct thread *thread, struct port *port)
+{
+    struct port *other = NULL;
+    sigset_t saved;
+
+    if (!port)
+        return NULL;
+    process_lock(&saved);
+    if (!(other = find_port(port->key)))
+    {
+        port->next = ports;
+        ports = port;
+    }
+    thread->hold.port = other ? other : port;
+    process_unlock(&saved);
+    if (other)
+        port_destroy(port);
+    return thread->hold.port;
+}
+
+struct port *object_connection_port(struct thread *thread, uint64_t key, uint64_t queue, uint32_t flags,
+                                    unsigned int first)
+{
+    struct port *port;
+    sigset_t saved;
+
+    signals_block(&saved);
+    if ((port = make_port(PORT_CONNECTION, key, flags)) && !open_connection_port(thread, port, queue, first))
+    {
+        port_destroy(port);
+        port = NULL;
+    }
+    port = hold_port(thread, port);
+    signals_restore(&saved);
+    return port;
+}
+
+/* takes over the caller's reference to the connection */
+static struct port *communication_port(struct thread *thread, enum port_kind kind, uint64_t key, uint32_t flags,
                                        struct connection *connection)
 {
-    struct port *port = make_port(kind, key, flags);
+    struct port *port = connection ? make_port(kind, key, flags) : NULL;
 
     if (!port)
     {
-        object_connection_unref(connection);
+        connection_unref(connection);
         return NULL;
     }
     port->connection = connection;
     port->queue = kind == PORT_CLIENT ? &connection->channel.client_queue : NULL;
+    return hold_port(thread, port);
+}
+
+struct port *object_communication_port(struct thread *thread, enum port_kind kind, uint64_t key, uint32_t flags,
+                                       const struct connection_info *info, unsigned int first)
+{
+    struct main_queue *main;
+    struct port *port;
+    sigset_t saved;
+
+    signals_block(&saved);
+    main = main_queue_get(thread, info->queue, info->end == END_SERVER, first + 1);
+    port = communication_port(thread, kind, key, flags, make_connection(thread, info, first, main));
+    signals_restore(&saved);
     return port;
 }
 
-static struct port *attached_port(uint64_t key, const struct attach_port_reply *reply, const int *fds)
+struct port *object_accepted_port(struct thread *thread, struct port *server_port, uint32_t slot, uint64_t key,
+                                  uint32_t flags)
+{
+    struct port *port;
+    sigset_t saved;
+
+    signals_block(&saved);
+    port = communication_port(thread, PORT_SERVER, key, flags, connection_ref(thread, server_port, slot));
+    signals_restore(&saved);
+    return port;
+}
+
+static struct port *attached_port(struct thread *thread, uint64_t key, const struct attach_port_reply *reply)
 {
     const struct connection_info info = {
         .end = reply->kind == PORT_CLIENT ? END_CLIENT : END_SERVER,
@@ -280,72 +404,85 @@ static struct port *attached_port(uint64_t key, const struct attach_port_reply *
         .peer = reply->kind == PORT_CLIENT ? reply->server_process : reply->client_process,
         .session = reply->server_session,
     };
-    struct connection *connection;
     struct port *port;
 
     if (reply->kind == PORT_CONNECTION)
-        return object_connection_port(key, reply->queue, reply->flags, fds[0], fds[1], fds[2]);
-    if (!(connection = object_connection(&info, fds[0], fds[1], fds[2])))
-        return NULL;
-    port = object_communication_port((enum port_kind)reply->kind, key, reply->flags, connection);
-    if (port)
+        return object_connection_port(thread, key, reply->queue, reply->flags, 0);
+    port = object_communication_port(thread, (enum port_kind)reply->kind, key, reply->flags, &info, 0);
+    if (port && reply->kind == PORT_SERVER)
         port->context = reply->context;
     return port;
 }
 
-NTSTATUS object_attach_port(uint64_t key, struct port **result)
+NTSTATUS object_attach_port(struct thread *thread, uint64_t key, struct port **result)
 {
     struct attach_port_request request = { .port = key };
     struct attach_port_reply reply;
-    int fds[PROTOCOL_MAX_FDS];
-    struct port *port;
+    sigset_t saved;
     NTSTATUS status;
 
-    for (port = ports; port; port = port->next)
-        if (port->key == key)
-        {
-            *result = port;
-            return STATUS_SUCCESS;
-        }
-    if ((status = process_call(REQUEST_attach_port, &request, NULL, &reply, NULL, fds)))
+    process_lock(&saved);
+    *result = thread->hold.port = find_port(key);
+    process_unlock(&saved);
+    if (*result)
+        return STATUS_SUCCESS;
+    if ((status = process_call(thread, REQUEST_attach_port, &request, NULL, &reply, NULL)))
         return status;
-    *result = attached_port(key, &reply, fds);
+    *result = attached_port(thread, key, &reply);
     return *result ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
-void object_handle_added(struct port *port)
+/* a connection port of this process keeps no dead connection mapped; the connection in one such slot, out of it */
+static struct connection *take_slot(const struct connection *connection)
 {
-    if (port->handles++)
-        return;
-    port->next = ports;
-    ports = port;
-}
-
-/* the connection port of this process that a server communication port belongs to keeps no dead connection mapped */
-static void forget_connection(const struct connection *connection)
-{
+    struct connection *taken = NULL;
     struct port *port;
+    sigset_t saved;
 
-    for (port = ports; port; port = port->next)
+    process_lock(&saved);
+    for (port = ports; port && !taken; port = port->next)
         if (port->kind == PORT_CONNECTION && port->main == connection->main &&
             atomic_load(&port->connections[connection->slot]) == connection)
-            set_slot(port, connection->slot, NULL);
+            taken = atomic_exchange(&port->connections[connection->slot], NULL);
+    process_unlock(&saved);
+    return taken;
 }
 
-void object_handle_removed(struct port *port)
+static bool take_from_list(struct port *port)
+{
+    struct port **link;
+    sigset_t saved;
+    bool last;
+
+    process_lock(&saved);
+    if ((last = !--port->refs))
+    {
+        for (link = &ports; *link != port; link = &(*link)->next)
+            ;
+        *link = port->next;
+    }
+    process_unlock(&saved);
+    return last;
+}
+
+bool object_port_unref(struct thread *thread, struct port *port)
 {
     struct close_port_request request = { .port = port->key };
-    struct port **link;
+    struct connection *connection;
+    sigset_t saved;
+    bool last;
 
-    if (--port->handles)
-        return;
-    for (link = &ports; *link != port; link = &(*link)->next)
-        ;
-    *link = port->next;
-    /* closes a light port; of others alpcserver is told by the kernel, and has looked at that when this returns, so
-     * that the other end knows when NtClose has come back [4.11] */
-    process_notify(REQUEST_close_port, &request);
-    if (port->kind == PORT_SERVER)
-        forget_connection(port->connection);
-    thread_retire(port, port_destroy);
+    /* nobody else can end what a thread has begun here */
+    signals_block(&saved);
+    if ((last = take_from_list(port)))
+    {
+        /* closes a light port; of others alpcserver is told by the kernel, and has looked at that when this returns, so
+         * that the other end knows when NtClose has come back [4.11] */
+        process_notify(thread, REQUEST_close_port, &request);
+        while (port->kind == PORT_SERVER && (connection = take_slot(port->connection)))
+            connection_unref(connection);
+        thread_retire(port, port_destroy);
+    }
+    signals_restore(&saved);
+    return last;
 }

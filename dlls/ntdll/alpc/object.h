@@ -4,7 +4,9 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * All of this happens under the process lock.  Descriptors are taken over and closed.
+ * What is made here is made from the reply that the thread has just got: its descriptors stand in the thread's hold and
+ * are taken from there.  A new port goes into the hold with one reference (thread.h), so that it does not get lost with
+ * the thread.  Nothing here may be called with the process lock held.
  */
 
 #ifndef NTALPC_OBJECT_H
@@ -14,8 +16,9 @@
 
 #include "ntalpc/protocol.h"
 
-/* a connection port with what alpcserver gave for it; NULL when memory is short */
-struct port *object_connection_port(uint64_t key, uint64_t queue, uint32_t flags, int post_fd, int desk_fd, int roster_fd);
+/* a connection port; hold.fds: post, desk and roster from index first on.  NULL when memory is short */
+struct port *object_connection_port(struct thread *thread, uint64_t key, uint64_t queue, uint32_t flags,
+                                    unsigned int first);
 
 /* what describes one end of a connection */
 struct connection_info
@@ -28,26 +31,30 @@ struct connection_info
     uint32_t session; /* of the server */
 };
 
-/* the client end, and the server end as another process than the owner of the connection port sees it */
-struct connection *object_connection(const struct connection_info *info, int channel_fd, int post_fd, int desk_fd);
-void object_connection_unref(struct connection *connection);
+/*
+ * A communication port with its connection: the client end, and the server end as another process than the owner of the
+ * connection port sees it; hold.fds: channel, post and desk from index first on.  NULL when memory is short
+ */
+struct port *object_communication_port(struct thread *thread, enum port_kind kind, uint64_t key, uint32_t flags,
+                                       const struct connection_info *info, unsigned int first);
 
-/* a communication port; takes over the caller's reference to the connection.  NULL when memory is short */
-struct port *object_communication_port(enum port_kind kind, uint64_t key, uint32_t flags,
-                                       struct connection *connection);
+/* the same for a connection that this process, the owner of the connection port, has accepted in a slot of it */
+struct port *object_accepted_port(struct thread *thread, struct port *server_port, uint32_t slot, uint64_t key,
+                                  uint32_t flags);
 
-/* a port whose handle could not be made */
-void object_discard(struct port *port);
-
-/* maps the connection in a slot of a connection port; a reference for the caller if *connection is wanted */
+/* maps the connection in a slot of a connection port; false if there is none */
 bool object_attach_connection(struct port *port, uint32_t slot);
-struct connection *object_connection_ref(struct port *port, uint32_t slot);
 
-/* the port with this key, from the ports of this process or from alpcserver.  STATUS_OBJECT_TYPE_MISMATCH: it is none */
-NTSTATUS object_attach_port(uint64_t key, struct port **port);
+/*
+ * The port with this key, from the ports of this process or from alpcserver, in the thread's hold with a reference.
+ *   STATUS_OBJECT_TYPE_MISMATCH: it is none
+ */
+NTSTATUS object_attach_port(struct thread *thread, uint64_t key, struct port **port);
 
-/* handles of a port come and go; with the last the port goes, as soon as no thread uses it any more */
-void object_handle_added(struct port *port);
-void object_handle_removed(struct port *port);
+/*
+ * A reference less.  With the last the port leaves this process, as soon as no thread uses it any more; alpcserver has
+ * looked at what the kernel says of the port's handles when this returns; true then.
+ */
+bool object_port_unref(struct thread *thread, struct port *port);
 
 #endif

@@ -8,6 +8,7 @@
 #include "calls.h"
 #include "capture.h"
 #include "handle.h"
+#include "handle_table.h"
 #include "name.h"
 #include "process.h"
 #include "type.h"
@@ -20,12 +21,13 @@
 NTSTATUS call_NtClose(void *args)
 {
     const struct NtClose_params *params = args;
+    struct thread *thread = current_thread();
 
-    return handle_close(params->handle);
+    return thread ? handle_close(thread, params->handle) : STATUS_NO_MEMORY;
 }
 
 /* a handle that this process closes in another one may be a port's there */
-static void tell_process(HANDLE process, HANDLE handle)
+static void tell_process(struct thread *thread, HANDLE process, HANDLE handle)
 {
     struct
     {
@@ -34,35 +36,36 @@ static void tell_process(HANDLE process, HANDLE handle)
         ULONG_PTR affinity, priority, id, parent;
     } basic;
     struct handles_changed_request request;
-    sigset_t saved;
     ULONG size;
 
     if (host_NtQueryInformationProcess(process, ProcessBasicInformation, &basic, sizeof(basic), &size))
         return;
     request.process = (uint32_t)basic.id;
     request.handle = (uint32_t)(ULONG_PTR)handle;
-    process_lock(&saved);
-    process_notify(REQUEST_handles_changed, &request);
-    process_unlock(&saved);
+    process_notify(thread, REQUEST_handles_changed, &request);
 }
 
 NTSTATUS call_NtDuplicateObject(void *args)
 {
     const struct NtDuplicateObject_params *params = args;
+    struct thread *thread = current_thread();
     HANDLE target = NULL;
     NTSTATUS status;
 
+    if (!thread)
+        return STATUS_NO_MEMORY;
+    thread_scratch_begin(thread);
     if (params->target)
         probe_write(params->target, sizeof(*params->target));
     if (params->source_process == CURRENT_PROCESS)
-        status = handle_duplicate(params->source, params->target_process, params->target ? &target : NULL,
+        status = handle_duplicate(thread, params->source, params->target_process, params->target ? &target : NULL,
                                   params->access, params->attributes, params->options);
     else
         status = host_NtDuplicateObject(params->source_process, params->source, params->target_process,
-                                   params->target ? &target : NULL, params->access, params->attributes,
-                                   params->options);
+                                        params->target ? &target : NULL, params->access, params->attributes,
+                                        params->options);
     if (params->source_process != CURRENT_PROCESS && params->options & DUPLICATE_CLOSE_SOURCE)
-        tell_process(params->source_process, params->source);
+        tell_process(thread, params->source_process, params->source);
     if (!status && params->target)
         *params->target = target;
     return status;
@@ -76,18 +79,11 @@ static NTSTATUS port_full_name(struct thread *thread, const struct port *port, U
     struct query_name_request request = { .port = port->key };
     struct query_name_reply reply;
     const void *text;
-    sigset_t saved;
-    NTSTATUS status;
+    NTSTATUS status = process_call(thread, REQUEST_query_name, &request, NULL, &reply, &text);
 
-    process_lock(&saved);
-    status = process_call(REQUEST_query_name, &request, NULL, &reply, &text, NULL);
     if (!status)
-    {
-        *name = (UNICODE_STRING){ (USHORT)reply.name_size, (USHORT)reply.name_size, NULL };
-        name->Buffer = (WCHAR *)capture_bytes(thread, text, reply.name_size);
-    }
-    process_unlock(&saved);
-    return status || name->Buffer ? status : STATUS_NO_MEMORY;
+        *name = (UNICODE_STRING){ (USHORT)reply.name_size, (USHORT)reply.name_size, (WCHAR *)text };
+    return status;
 }
 
 static NTSTATUS query_name(struct thread *thread, const struct port *port, const struct NtQueryObject_params *params)
@@ -143,10 +139,10 @@ NTSTATUS call_NtQueryObject(void *args)
         return type_query_all(params->handle, params->information, params->length, params->return_length);
     }
     thread_scratch_begin(thread);
-    if (!(port = handle_known_port(thread, params->handle)))
+    if (!(port = handle_table_find(thread, params->handle)))
     {
         status = host_NtQueryObject(params->handle, (int)params->information_class, params->information, params->length,
-                               params->return_length);
+                                    params->return_length);
         if (status || !may_be_port(params) || !(port = handle_if_port(thread, params->handle)))
             return status;
     }
@@ -201,17 +197,11 @@ static NTSTATUS query_security(struct thread *thread, const struct port *port,
     struct query_security_request request = { .port = port->key, .information = params->information };
     struct query_security_reply reply;
     const void *descriptor;
-    sigset_t saved;
     NTSTATUS status = check_access(params->handle, query_access(params->information));
 
     if (status)
         return status;
-    process_lock(&saved);
-    status = process_call(REQUEST_query_security, &request, NULL, &reply, &descriptor, NULL);
-    if (!status && !(descriptor = capture_bytes(thread, descriptor, reply.security_size)))
-        status = STATUS_NO_MEMORY;
-    process_unlock(&saved);
-    if (status)
+    if ((status = process_call(thread, REQUEST_query_security, &request, NULL, &reply, &descriptor)))
         return status;
     *params->return_length = reply.security_size;
     if (params->length < reply.security_size)
@@ -232,7 +222,7 @@ NTSTATUS call_NtQuerySecurityObject(void *args)
     thread_scratch_begin(thread);
     if (!(port = handle_if_port(thread, params->handle)))
         return host_NtQuerySecurityObject(params->handle, params->information, params->descriptor, params->length,
-                                     params->return_length);
+                                          params->return_length);
     probe_write(params->return_length, sizeof(*params->return_length));
     probe_write(params->descriptor, params->length);
     status = query_security(thread, port, params);
@@ -240,20 +230,14 @@ NTSTATUS call_NtQuerySecurityObject(void *args)
     return status;
 }
 
-static NTSTATUS set_security(const struct port *port, const struct NtSetSecurityObject_params *params,
-                             const struct control_data *descriptor)
+static NTSTATUS set_security(struct thread *thread, const struct port *port,
+                             const struct NtSetSecurityObject_params *params, const struct control_data *descriptor)
 {
     struct set_security_request request = { .port = port->key, .information = params->information };
     struct set_security_reply reply;
-    sigset_t saved;
     NTSTATUS status = check_access(params->handle, set_access(params->information));
 
-    if (status)
-        return status;
-    process_lock(&saved);
-    status = process_call(REQUEST_set_security, &request, descriptor, &reply, NULL, NULL);
-    process_unlock(&saved);
-    return status;
+    return status ? status : process_call(thread, REQUEST_set_security, &request, descriptor, &reply, NULL);
 }
 
 NTSTATUS call_NtSetSecurityObject(void *args)
@@ -271,20 +255,20 @@ NTSTATUS call_NtSetSecurityObject(void *args)
         return host_NtSetSecurityObject(params->handle, params->information, params->descriptor);
     status = params->descriptor ? capture_security(thread, params->descriptor, &descriptor) : STATUS_ACCESS_VIOLATION;
     if (!status)
-        status = set_security(port, params, &descriptor);
+        status = set_security(thread, port, params, &descriptor);
     thread_release(thread, USE_PORT);
     return status;
 }
 
 /* ---------------------------------------------------------------------------------------------- names */
 
-static bool is_port(const struct port_name *name, uint32_t number)
+static bool is_port(struct thread *thread, const struct port_name *name, uint32_t number)
 {
     struct find_port_request request = { .number = number };
     const struct control_data data = { name->full.Buffer, name->full.Length };
     struct find_port_reply reply;
 
-    return number && !process_call(REQUEST_find_port, &request, &data, &reply, NULL, NULL);
+    return number && !process_call(thread, REQUEST_find_port, &request, &data, &reply, NULL);
 }
 
 /* the program may have opened it without the right to be told about it */
@@ -295,8 +279,8 @@ static NTSTATUS name_of_any_handle(struct thread *thread, HANDLE handle, struct 
 
     if (status != STATUS_ACCESS_DENIED)
         return status;
-    if ((status = host_NtDuplicateObject(CURRENT_PROCESS, handle, CURRENT_PROCESS, &copy, IO_COMPLETION_ALL_ACCESS, 0,
-                                         0)))
+    if ((status =
+             host_NtDuplicateObject(CURRENT_PROCESS, handle, CURRENT_PROCESS, &copy, IO_COMPLETION_ALL_ACCESS, 0, 0)))
         return status;
     status = name_of_handle(thread, copy, name, number);
     host_NtClose(copy);
@@ -309,15 +293,13 @@ NTSTATUS call_check_name(void *args)
     struct thread *thread = current_thread();
     struct port_name name;
     uint32_t number;
-    sigset_t saved;
     bool found;
 
     if (!thread)
         return STATUS_NO_MEMORY;
     thread_scratch_begin(thread);
-    process_lock(&saved);
-    found = !name_of_any_handle(thread, params->handle, &name, &number) && name.full.Length && is_port(&name, number);
-    process_unlock(&saved);
+    found = !name_of_any_handle(thread, params->handle, &name, &number) && name.full.Length &&
+            is_port(thread, &name, number);
     return found ? STATUS_OBJECT_TYPE_MISMATCH : STATUS_SUCCESS;
 }
 
@@ -372,14 +354,11 @@ static bool entry_is_port(struct thread *thread, HANDLE directory, const UNICODE
     struct captured_attributes attributes = { .root = directory };
     struct port_name name;
     uint32_t number;
-    sigset_t saved;
     bool found;
 
     if (capture_name(thread, entry, &attributes.name))
         return false;
-    process_lock(&saved);
-    found = !name_find(thread, &attributes, &name, &number) && is_port(&name, number);
-    process_unlock(&saved);
+    found = !name_find(thread, &attributes, &name, &number) && is_port(thread, &name, number);
     return found;
 }
 
@@ -410,16 +389,21 @@ NTSTATUS call_NtQueryDirectoryObject(void *args)
 
 /* ---------------------------------------------------------------------------------------------- threads */
 
+/*
+ * What a thread of this process had in hand is given back here, and one that never had a record had nothing. alpcserver
+ * looks at the messages that were in its hands.
+ */
 NTSTATUS call_thread_terminated(void *args)
 {
     const struct thread_terminated_params *params = args;
     struct thread_gone_request request = { .process = params->process_id, .thread = params->thread_id };
-    sigset_t saved;
+    struct thread *thread;
 
-    /* one that still runs would go on to take messages, or be woken for one that it does not take */
-    thread_await_end(request.process, request.thread);
-    process_lock(&saved);
-    process_notify(REQUEST_thread_gone, &request);
-    process_unlock(&saved);
+    if (request.process == process_id() && !thread_settle(request.process, request.thread))
+        return STATUS_SUCCESS;
+    if (!(thread = current_thread()))
+        return STATUS_NO_MEMORY;
+    thread_scratch_begin(thread);
+    process_notify(thread, REQUEST_thread_gone, &request);
     return STATUS_SUCCESS;
 }

@@ -12,6 +12,7 @@
 
 static struct process_page first;
 _Atomic(struct process_page *) process_page = &first;
+_Atomic uint64_t page_number;
 
 static void add(struct process_page *page, uint64_t thread)
 {
@@ -75,6 +76,7 @@ bool page_map(int fd)
     if (page == MAP_FAILED)
         return false;
     before = atomic_exchange(&process_page, page);
+    atomic_fetch_add(&page_number, 1);
     for (i = 0; i < peak_of(before); i++)
     {
         uint64_t thread = atomic_load(&before->threads[i]);
@@ -89,4 +91,18 @@ bool page_map(int fd)
     if (atomic_load(&before->overflow))
         atomic_store(&page->overflow, 1);
     return true;
+}
+
+bool page_closed(const void *handle, uint64_t since, uint64_t until)
+{
+    const struct process_page *page = atomic_load(&process_page);
+    uint32_t count = (uint32_t)(until - since), n;
+
+    /* of another page nothing is known, and what has been written over is read as if it named the handle */
+    if (since >> 32 != until >> 32 || count > PROCESS_CLOSES)
+        return true;
+    for (n = (uint32_t)since; n != (uint32_t)until; n++)
+        if (atomic_load(&page->closed[n % PROCESS_CLOSES]) == (uint32_t)(uintptr_t)handle)
+            return true;
+    return atomic_load(&page->closes) - (uint32_t)since > PROCESS_CLOSES || page_closes() >> 32 != since >> 32;
 }

@@ -16,9 +16,23 @@
 
 /* the page in use: alpcserver's, or before there is one a page of this process' own.  What was a page stays mapped */
 extern _Atomic(struct process_page *) process_page;
+extern _Atomic uint64_t page_number; /* which page that is: another one counts anew */
 
-/* uses the page behind fd, which stays the caller's, from now on: it learns of all threads.  Returns false with errno */
+/* uses the page behind fd, which stays the caller's, from now on: it learns of all threads.  Returns false with errno
+ */
 bool page_map(int fd);
+
+/*
+ * How many handles other processes have closed in this one.  page_closed: whether this handle may be among those that
+ * were closed between two such numbers.
+ */
+static inline uint64_t page_closes(void)
+{
+    return page_number << 32 | atomic_load_explicit(&atomic_load_explicit(&process_page, memory_order_acquire)->closes,
+                                                    memory_order_acquire);
+}
+
+bool page_closed(const void *handle, uint64_t since, uint64_t until);
 
 /* a thread begins, or ends, to use ports */
 void page_add_thread(uint32_t thread, uint32_t native);

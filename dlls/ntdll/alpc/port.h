@@ -46,7 +46,8 @@ struct port
     bool light;   /* there is no such file */
     uint32_t flags; /* ALPC_PORFLG_* as a query shows them */
     uint64_t context; /* PortContext of a server communication port */
-    unsigned int handles; /* entries of the handle table; process lock */
+    unsigned int refs; /* entries of the handle table, and threads that make or close a handle; process lock */
+    HANDLE placeholder; /* of the port's name, where the file cannot hold it; NULL = it does, or there is no name */
     struct port *next;
     struct queue *queue; /* what a receive on the port reads; NULL for a server communication port [7, 10] */
     _Atomic uint32_t doubt;   /* the queue named a message that was not there; look for forgotten ones */

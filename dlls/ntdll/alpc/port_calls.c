@@ -22,7 +22,8 @@ struct creation
     struct port_name name; /* .full.Length 0 = unnamed */
 };
 
-static NTSTATUS request_port(const struct creation *creation, struct port **port, int *handle_fd, uint32_t *number)
+/* leaves the port and the file for its handle in the thread's hold */
+static NTSTATUS request_port(struct thread *thread, const struct creation *creation, uint32_t *number)
 {
     struct create_port_request request = {
         .flags = creation->port.flags,
@@ -32,46 +33,38 @@ static NTSTATUS request_port(const struct creation *creation, struct port **port
     const struct control_data data[] = { { creation->name.full.Buffer, creation->name.full.Length },
                                          creation->object.security };
     struct create_port_reply reply;
-    int fds[PROTOCOL_MAX_FDS];
-    NTSTATUS status = process_call(REQUEST_create_port, &request, data, &reply, NULL, fds);
+    NTSTATUS status = process_call(thread, REQUEST_create_port, &request, data, &reply, NULL);
 
     if (status)
         return status;
-    *port = object_connection_port(reply.port, reply.queue, creation->port.flags, fds[1], fds[2], fds[3]);
-    *handle_fd = fds[0];
     *number = reply.number;
-    return *port ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+    thread_hold_file(thread);
+    return object_connection_port(thread, reply.port, reply.queue, creation->port.flags, 1) ? STATUS_SUCCESS
+                                                                                            : STATUS_NO_MEMORY;
 }
 
-static NTSTATUS create_port(const struct creation *creation, HANDLE *handle)
+static NTSTATUS create_port(struct thread *thread, struct creation *creation, HANDLE *handle)
 {
-    HANDLE placeholder = creation->name.full.Length ? creation->name.placeholder : NULL;
-    struct port *port;
+    HANDLE placeholder;
     uint32_t number;
-    int fd;
-    NTSTATUS status = request_port(creation, &port, &fd, &number);
+    NTSTATUS status;
 
-    if (status)
+    if (creation->object.name.Length && (status = name_create(thread, &creation->object, &creation->name)))
         return status;
-    if (!(status = handle_create(port, fd, creation->object.attributes, placeholder, handle)))
-    {
-        /* only now can the name lead to the port */
-        if (!placeholder || !(status = name_publish(&creation->name, number)))
-            return STATUS_SUCCESS;
-        handle_close_locked(*handle);
+    placeholder = thread->hold.placeholder;
+    if ((status = request_port(thread, creation, &number)) ||
+        (status = handle_create(thread, creation->object.attributes, handle)))
         return status;
-    }
-    object_discard(port);
-    return status;
+    /* only now can the name lead to the port */
+    return placeholder ? name_publish(placeholder, number) : STATUS_SUCCESS;
 }
 
 NTSTATUS call_NtAlpcCreatePort(void *args)
 {
     const struct NtAlpcCreatePort_params *params = args;
     struct thread *thread = current_thread();
-    struct creation creation = { .name.placeholder = NULL };
+    struct creation creation = { .name.full.Length = 0 };
     HANDLE handle;
-    sigset_t saved;
     NTSTATUS status;
 
     if (!thread)
@@ -81,17 +74,16 @@ NTSTATUS call_NtAlpcCreatePort(void *args)
     capture_port_attributes(params->port_attributes, &creation.port);
     if ((status = capture_attributes(thread, params->object_attributes, &creation.object)))
         return status;
-    process_lock(&saved);
-    if (creation.object.name.Length)
-        status = name_create(thread, &creation.object, &creation.name);
-    if (!status)
-        status = create_port(&creation, &handle);
-    if (creation.name.placeholder)
-        host_NtClose(creation.name.placeholder);
-    process_unlock(&saved);
-    if (!status)
-        *params->port_handle = handle;
-    return status;
+    status = create_port(thread, &creation, &handle);
+    thread_release(thread, USE_PORT);
+    if (status)
+    {
+        handle_give_back(thread);
+        return status;
+    }
+    *params->port_handle = handle;
+    handle_given(thread);
+    return STATUS_SUCCESS;
 }
 
 /* ---------------------------------------------------------------------------------------------- disconnecting */
@@ -103,19 +95,17 @@ NTSTATUS call_NtAlpcDisconnectPort(void *args)
     struct disconnect_port_request request = { .flags = params->flags };
     struct disconnect_port_reply reply;
     struct port *port;
-    sigset_t saved;
     NTSTATUS status;
 
     if (!thread)
         return STATUS_NO_MEMORY;
+    thread_scratch_begin(thread);
     if (params->flags & ~ALPC_DISCONNECTFLG_NO_FLUSH_ON_CLOSE)
         return STATUS_INVALID_PARAMETER;
     if ((status = handle_port(thread, params->port, &port)))
         return status;
     request.port = port->key;
-    process_lock(&saved);
-    status = process_call(REQUEST_disconnect_port, &request, NULL, &reply, NULL, NULL);
-    process_unlock(&saved);
+    status = process_call(thread, REQUEST_disconnect_port, &request, NULL, &reply, NULL);
     thread_release(thread, USE_PORT);
     return status;
 }

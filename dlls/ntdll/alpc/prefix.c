@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char message[PATH_MAX + 128];
+static __thread char message[PATH_MAX + 128];
 
 static const char *fail(const char *path, const char *what)
 {

@@ -20,7 +20,7 @@ struct prefix
 
 /*
  * Finds the prefix as Wine does: WINEPREFIX, else .wine in the home directory.  make tells whether to make the server's
- * directories.  Returns NULL, or what is wrong in one line without a newline, which lives until the next call.
+ * directories.  Returns NULL, or what is wrong in one line without a newline, which lives until the thread's next call.
  */
 const char *prefix_find(struct prefix *prefix, bool make);
 

@@ -31,13 +31,17 @@ static inline struct thread *current_thread(void)
 }
 
 /*
- * Makes a request, connecting to alpcserver first if need be.  With the process lock held.  Statuses: those of the
- * request; STATUS_PORT_DISCONNECTED when there is no server to talk to.
+ * Makes a request, connecting to alpcserver first if need be.  No lock is held while the reply is awaited; signals are
+ * blocked, so that nothing that came with the reply can be lost: descriptors stand in the thread's hold, variable data
+ * in its scratch memory.  reply_data may be NULL where there is none.
+ * Statuses: those of the request; STATUS_PORT_DISCONNECTED when there is no server to talk to, or it has gone;
+ * STATUS_DLL_NOT_FOUND, STATUS_ACCESS_DENIED, STATUS_TOO_MANY_OPENED_FILES, STATUS_NO_MEMORY when it cannot be started
+ * or reached, which stays so for some seconds; STATUS_REVISION_MISMATCH
  */
-NTSTATUS process_call(enum request_code code, void *request, const struct control_data *data, void *reply,
-                      const void **reply_data, int fds[PROTOCOL_MAX_FDS]);
+NTSTATUS process_call(struct thread *thread, enum request_code code, void *request, const struct control_data *data,
+                      void *reply, const void **reply_data);
 
 /* the same, but does nothing when there is no connection yet and no server runs */
-void process_notify(enum request_code code, void *request);
+void process_notify(struct thread *thread, enum request_code code, void *request);
 
 #endif

@@ -8,8 +8,9 @@
  * names it.  A use costs two plain stores, no atomic operation; taking out is rare and pays for it.
  *
  * A memory fault ends a call without unwinding it (Wine then returns STATUS_ACCESS_VIOLATION), and TerminateThread ends
- * a thread anywhere.  Therefore a record also names the cell that the thread is copying into or out of: the next call
- * of the thread, or alpcserver after its death, gives it back.
+ * a thread anywhere that signals are not blocked, or in the middle of a call of wineserver.  Therefore a record also
+ * names the cell that the thread is copying into or out of, and what it has in hand between two steps of making or
+ * closing a handle: what happens next to the record gives it back (thread_recover, thread_settle).
  */
 
 #ifndef NTALPC_THREAD_H
@@ -26,17 +27,42 @@ enum thread_use
     THREAD_USES
 };
 
+struct scratch;
+
+/* a place in a thread's scratch memory: everything behind it is free */
+struct scratch_mark
+{
+    struct scratch *piece;
+    size_t used;
+};
+
+#define THREAD_FDS 4
+
+/* what a thread has in hand that nobody else knows of yet */
+struct thread_hold
+{
+    int fds[THREAD_FDS]; /* came with the last reply of alpcserver; -1 = none, or taken */
+    int file;            /* behind the handle of a port that is being made; -1 = none */
+    void *port;          /* a reference to that port */
+    void *handle;        /* its handle, not yet given to the program */
+    bool listed;         /* in the table of handles */
+    void *placeholder;   /* handle of the port's name */
+    void *closing;       /* a reference to a port that was taken out of the table of handles, and */
+    void *replaced;      /* to one whose place there another has taken */
+};
+
 struct thread
 {
     _Atomic(void *) use[THREAD_USES];
-    struct cell_actor actor;   /* .process is 0 here: it depends on the connection */
-    uint64_t sleeper;          /* as queue_sleep wants it */
-    struct cell *cell;         /* being copied, or NULL */
-    enum cell_phase back;      /* phase it goes back to when the copy faults */
+    struct cell_actor actor; /* .process is 0 here: it depends on the connection */
+    uint64_t sleeper;        /* as queue_sleep wants it */
+    struct cell *cell;       /* being copied, or NULL */
+    enum cell_phase back;    /* phase it goes back to when the copy faults */
     uint32_t gen;
-    uint8_t *scratch;          /* for copies of the program's arguments; made when first needed */
-    size_t scratch_used;
-    _Atomic uint32_t native;   /* kernel's thread id; 0 = record is free */
+    struct thread_hold hold;
+    struct scratch_mark scratch; /* for copies of the program's arguments */
+    struct scratch *scratches;   /* the first of its pieces */
+    _Atomic uint32_t native;     /* kernel's thread id; 0 = record is free */
     struct thread *next;
 };
 
@@ -46,10 +72,26 @@ extern __thread struct thread *thread_record;
 struct thread *thread_register(uint32_t process_id, uint32_t thread_id);
 
 /*
- * Waits, for a second at most, until a thread of this process that has been terminated runs no more: Wine says that it
- * has ended before it has.
+ * A thread of this process has been terminated: waits, for a second at most, until it runs no more, which is later than
+ * Wine says, and gives back what it had in hand.  Returns false, at once, if it never made a call that needs a record.
  */
-void thread_await_end(uint32_t process_id, uint32_t thread_id);
+bool thread_settle(uint32_t process_id, uint32_t thread_id);
+
+/*
+ * Gives back what the hold of a record has, which is that of the calling thread or of one that has ended.  The native
+ * half brings it; NULL where there are no handles.
+ */
+extern void (*thread_give_back)(struct thread *thread);
+
+/* with signals blocked: a descriptor of the thread's hold becomes the caller's; closes those that nobody took */
+int thread_take_fd(struct thread *thread, unsigned int index);
+void thread_close_fds(struct thread *thread);
+
+/* the first descriptor of the last reply is the file behind a handle that is going to be made */
+void thread_hold_file(struct thread *thread);
+
+/* whether the kernel knows no such thread of this process any more */
+bool thread_dead(uint32_t native);
 
 /* undoes what a call of this thread left behind that ended in a fault */
 void thread_recover(struct thread *thread);
@@ -58,6 +100,9 @@ void thread_recover(struct thread *thread);
  * To be called once, while the process has one thread still: later it would take the kernel milliseconds.
  */
 void thread_init(void);
+
+/* membarrier is refused (seccomp, an old kernel): uses are ordered by a fence of their own */
+extern _Atomic bool thread_fences;
 
 /*
  * The record of the calling thread, clean; to be called at the beginning of each call.  The ids are those of Windows.
@@ -88,7 +133,10 @@ static inline void *thread_use(struct thread *thread, enum thread_use use, _Atom
     {
         atomic_store_explicit(&thread->use[use], object, memory_order_relaxed);
         /* ordered against the other side by its membarrier */
-        atomic_signal_fence(memory_order_seq_cst);
+        if (__builtin_expect(atomic_load_explicit(&thread_fences, memory_order_relaxed), false))
+            atomic_thread_fence(memory_order_seq_cst);
+        else
+            atomic_signal_fence(memory_order_seq_cst);
         again = atomic_load_explicit(place, memory_order_acquire);
         if (again == object)
             return object;
@@ -103,20 +151,26 @@ static inline void thread_release(struct thread *thread, enum thread_use use)
 
 /*
  * Calls destroy(object) once no thread uses the object, at once or from a later call of this function or of
- * thread_collect.  The object must be out of its table.  Call with the process lock held.
+ * thread_collect.  The object must be out of its table.  destroy may retire more, and runs with signals blocked.
  */
 void thread_retire(void *object, void (*destroy)(void *object));
 void thread_collect(void);
 
 /*
  * Memory that lasts until the thread's next thread_scratch_begin(), so that nothing has to be freed when an access to
- * the program's memory faults.  Aligned to 8 bytes; NULL when there is not so much.
+ * the program's memory faults.  Aligned to 8 bytes; NULL when there is not so much, or more than a megabyte in all.
  */
 void *thread_scratch(struct thread *thread, size_t size);
 
 static inline void thread_scratch_begin(struct thread *thread)
 {
-    thread->scratch_used = 0;
+    thread->scratch = (struct scratch_mark){ thread->scratches, 0 };
+}
+
+/* what was taken since then, thread->scratch, is not needed any more */
+static inline void thread_scratch_return(struct thread *thread, struct scratch_mark then)
+{
+    thread->scratch = then;
 }
 
 /* the copy of the message in a cell begins; a fault gives the cell back in phase back */
@@ -135,8 +189,16 @@ static inline void thread_copy_end(struct thread *thread)
 }
 
 /*
- * The lock for everything that is not the data path.  A thread that holds it cannot be suspended or terminated by
- * Wine, whose signals are blocked meanwhile; nothing of the program's memory may be touched.
+ * Wine's signals, which suspend and terminate threads, are kept back.  The thread may not call wineserver meanwhile, in
+ * which it can be terminated all the same, nor touch the program's memory.
+ */
+void signals_block(sigset_t *saved);
+void signals_restore(const sigset_t *saved);
+
+/*
+ * The lock of the lists and counts of ports and connections, with signals blocked; held for some instructions, never
+ * over a wait or a call of alpcserver or wineserver.  A process may be killed in it, and a thread that goes all the
+ * same does not keep it.
  */
 void process_lock(sigset_t *saved);
 void process_unlock(const sigset_t *saved);

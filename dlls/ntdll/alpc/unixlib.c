@@ -7,6 +7,7 @@
 
 #include "calls.h"
 #include "handle.h"
+#include "handle_table.h"
 #include "name.h"
 #include "object.h"
 #include "process.h"
@@ -26,8 +27,10 @@ static NTSTATUS call_attach(void *args)
         return status;
     thread_init();
     port_attach_connection = object_attach_connection;
-    if (!(params->port_handles = handle_table_init(&params->port_handles_count)))
-        return STATUS_NO_MEMORY;
+    thread_give_back = handle_give_back;
+    params->port_handles = handle_table_known;
+    params->port_handles_count = handle_table_count;
+    params->closes = handle_table_closes;
     name_init();
     return STATUS_SUCCESS;
 }
@@ -36,6 +39,15 @@ static NTSTATUS call_thread_detach(void *args)
 {
     (void)args;
     thread_unregister();
+    return STATUS_SUCCESS;
+}
+
+/* a call of this thread has ended in a fault */
+static NTSTATUS call_recover(void *args)
+{
+    (void)args;
+    if (thread_record)
+        thread_recover(thread_record);
     return STATUS_SUCCESS;
 }
 
@@ -56,6 +68,7 @@ extern NTSTATUS (*const __wine_unix_call_funcs[])(void *);
 __attribute__((visibility("default"))) NTSTATUS (*const __wine_unix_call_funcs[unix_call_count])(void *) = {
     [unix_attach] = call_attach,
     [unix_thread_detach] = call_thread_detach,
+    [unix_recover] = call_recover,
     [unix_clear_outputs] = call_clear_outputs,
 #define CALL(name) [unix_##name] = call_##name
     CALL(NtAlpcAcceptConnectPort),

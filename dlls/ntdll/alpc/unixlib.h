@@ -11,10 +11,13 @@
 #ifndef NTALPC_UNIXLIB_H
 #define NTALPC_UNIXLIB_H
 
+#include "closes.h"
+
 enum unix_call
 {
     unix_attach,
     unix_thread_detach,
+    unix_recover,
     unix_clear_outputs,
     unix_NtAlpcAcceptConnectPort,
     unix_NtAlpcConnectPort,
@@ -45,6 +48,7 @@ struct attach_params
     /* out: one bit for each handle value / 4 that is known to be a port's, and their number */
     const UCHAR *port_handles;
     ULONG port_handles_count;
+    struct handle_closes *closes; /* out: HANDLE_CLOSES of them */
 };
 
 /* a call that is not there yet leaves its outputs zeroed */

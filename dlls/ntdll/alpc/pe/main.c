@@ -101,6 +101,7 @@ __declspec(dllimport) NTSTATUS NTAPI NtQueryVirtualMemory(HANDLE, const void *, 
 static UINT64 unix_handle;
 static const UCHAR *port_handles;
 static ULONG port_handles_count;
+struct handle_closes *handle_closes;
 
 /* the documented layout, as far as it is wanted */
 struct teb
@@ -122,13 +123,14 @@ static NTSTATUS load_native_half(UINT64 *handle)
                                     .session_id = peb->SessionId,
                                     .program = program->Buffer,
                                     .program_size = program->Length };
-    NTSTATUS status = NtQueryVirtualMemory(CURRENT_PROCESS, &__ImageBase, MEMORY_WINE_UNIX_FUNCS, handle,
-                                           sizeof(*handle), NULL);
+    NTSTATUS status =
+        NtQueryVirtualMemory(CURRENT_PROCESS, &__ImageBase, MEMORY_WINE_UNIX_FUNCS, handle, sizeof(*handle), NULL);
 
     if (status || (status = __wine_unix_call_dispatcher(*handle, unix_attach, &params)))
         return status;
     port_handles_count = params.port_handles_count;
     port_handles = params.port_handles;
+    handle_closes = params.closes;
     return STATUS_SUCCESS;
 }
 
@@ -159,9 +161,16 @@ BOOL native_half_present(void)
 
 NTSTATUS unix_call(enum unix_call code, void *params)
 {
+    NTSTATUS status;
+
     if (!native_half_present())
         return STATUS_DLL_NOT_FOUND;
-    return __wine_unix_call_dispatcher(unix_handle, code, params);
+    status = __wine_unix_call_dispatcher(unix_handle, code, params);
+    /* the call may have been left in the middle: what it had in hand is given back now, not with the thread's next call
+     */
+    if (status == (NTSTATUS)STATUS_ACCESS_VIOLATION)
+        __wine_unix_call_dispatcher(unix_handle, unix_recover, NULL);
+    return status;
 }
 
 NTSTATUS system_call(enum unix_call code, void *params, const char *name)
@@ -177,7 +186,15 @@ BOOL is_port_handle(HANDLE handle)
 {
     ULONG_PTR index = (ULONG_PTR)handle >> 2;
 
-    return port_handles && index < port_handles_count && port_handles[index / 8] >> index % 8 & 1;
+    return port_handles && index < port_handles_count &&
+           __atomic_load_n(&port_handles[index / 8], __ATOMIC_SEQ_CST) >> index % 8 & 1;
+}
+
+BOOL is_current_thread(const CLIENT_ID *id)
+{
+    const struct teb *teb = (const void *)NtCurrentTeb();
+
+    return id->UniqueProcess == teb->ClientId[0] && id->UniqueThread == teb->ClientId[1];
 }
 
 BOOL WINAPI DllMainCRTStartup(HINSTANCE instance, DWORD reason, void *reserved);

@@ -13,10 +13,6 @@
 #define SYSTEM_HANDLE_INFORMATION_CLASS 16
 #define SYSTEM_EXTENDED_HANDLE_INFORMATION_CLASS 64
 
-/* how long the end of a terminated thread is waited for, in 100 ns */
-#define TERMINATION_WAIT 10000000
-
-__declspec(dllimport) NTSTATUS NTAPI NtWaitForSingleObject(HANDLE, BOOLEAN, LARGE_INTEGER *);
 __declspec(dllimport) NTSTATUS NTAPI NtQueryInformationThread(HANDLE, THREADINFOCLASS, PVOID, ULONG, PULONG);
 
 /* mingw's headers do not have these */
@@ -30,20 +26,57 @@ NTSTATUS NTAPI NtTerminateThread(HANDLE, NTSTATUS);
 
 /* ---------------------------------------------------------------------------------------------- handles */
 
+/* counts a close before it is known whether the handle is a port's; NULL without the native half */
+static struct handle_closes *begin_close(HANDLE handle)
+{
+    struct handle_closes *closes = handle_closes ? closes_of(handle_closes, handle) : NULL;
+
+    if (closes)
+        closes_begin(closes);
+    return closes;
+}
+
+static void end_close(struct handle_closes *closes)
+{
+    if (closes)
+        closes_end(closes);
+}
+
 NTSTATUS NTAPI NtClose(HANDLE Handle)
 {
     struct NtClose_params params = { Handle };
+    struct handle_closes *closes = begin_close(Handle);
+    BOOL port = is_port_handle(Handle);
+    NTSTATUS status = port ? STATUS_SUCCESS : __wine_host_NtClose(Handle);
 
-    return is_port_handle(Handle) ? system_call(unix_NtClose, &params, "NtClose") : __wine_host_NtClose(Handle);
+    end_close(closes);
+    return port ? system_call(unix_NtClose, &params, "NtClose") : status;
+}
+
+/* of this process' own handle, which may be a port's */
+static NTSTATUS duplicate_own(struct NtDuplicateObject_params *params)
+{
+    struct handle_closes *closes = params->options & DUPLICATE_CLOSE_SOURCE ? begin_close(params->source) : NULL;
+    BOOL port = is_port_handle(params->source);
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (!port)
+        status = __wine_host_NtDuplicateObject(params->source_process, params->source, params->target_process,
+                                               params->target, params->access, params->attributes, params->options);
+    end_close(closes);
+    return port ? unix_call(unix_NtDuplicateObject, params) : status;
 }
 
 NTSTATUS NTAPI NtDuplicateObject(HANDLE SourceProcess, HANDLE Source, HANDLE TargetProcess, PHANDLE Target,
-                                        ACCESS_MASK Access, ULONG Attributes, ULONG Options)
+                                 ACCESS_MASK Access, ULONG Attributes, ULONG Options)
 {
-    struct NtDuplicateObject_params params = { SourceProcess, Source, TargetProcess, Target, Access, Attributes, Options };
-    BOOL own = SourceProcess == CURRENT_PROCESS;
+    struct NtDuplicateObject_params params = {
+        SourceProcess, Source, TargetProcess, Target, Access, Attributes, Options
+    };
 
-    if (own ? is_port_handle(Source) : Options & DUPLICATE_CLOSE_SOURCE && native_half_present())
+    if (SourceProcess == CURRENT_PROCESS)
+        return duplicate_own(&params);
+    if (Options & DUPLICATE_CLOSE_SOURCE && native_half_present())
         return unix_call(unix_NtDuplicateObject, &params);
     return __wine_host_NtDuplicateObject(SourceProcess, Source, TargetProcess, Target, Access, Attributes, Options);
 }
@@ -51,7 +84,7 @@ NTSTATUS NTAPI NtDuplicateObject(HANDLE SourceProcess, HANDLE Source, HANDLE Tar
 /* ---------------------------------------------------------------------------------------------- information */
 
 NTSTATUS NTAPI NtQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS Class, PVOID Information, ULONG Length,
-                                    PULONG ReturnLength)
+                             PULONG ReturnLength)
 {
     struct NtQueryObject_params params = { Handle, Class, Information, Length, ReturnLength };
 
@@ -64,7 +97,7 @@ NTSTATUS NTAPI NtQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS Class, PVOI
 }
 
 NTSTATUS NTAPI NtQuerySystemInformation(SYSTEM_INFORMATION_CLASS Class, PVOID Information, ULONG Length,
-                                               PULONG ReturnLength)
+                                        PULONG ReturnLength)
 {
     struct NtQuerySystemInformation_params params = { Class, Information, Length, ReturnLength };
 
@@ -75,8 +108,8 @@ NTSTATUS NTAPI NtQuerySystemInformation(SYSTEM_INFORMATION_CLASS Class, PVOID In
     return unix_call(unix_NtQuerySystemInformation, &params);
 }
 
-NTSTATUS NTAPI NtQuerySecurityObject(HANDLE Handle, SECURITY_INFORMATION Information,
-                                            PSECURITY_DESCRIPTOR Descriptor, ULONG Length, PULONG ReturnLength)
+NTSTATUS NTAPI NtQuerySecurityObject(HANDLE Handle, SECURITY_INFORMATION Information, PSECURITY_DESCRIPTOR Descriptor,
+                                     ULONG Length, PULONG ReturnLength)
 {
     struct NtQuerySecurityObject_params params = { Handle, Information, Descriptor, Length, ReturnLength };
 
@@ -85,8 +118,7 @@ NTSTATUS NTAPI NtQuerySecurityObject(HANDLE Handle, SECURITY_INFORMATION Informa
     return unix_call(unix_NtQuerySecurityObject, &params);
 }
 
-NTSTATUS NTAPI NtSetSecurityObject(HANDLE Handle, SECURITY_INFORMATION Information,
-                                          PSECURITY_DESCRIPTOR Descriptor)
+NTSTATUS NTAPI NtSetSecurityObject(HANDLE Handle, SECURITY_INFORMATION Information, PSECURITY_DESCRIPTOR Descriptor)
 {
     struct NtSetSecurityObject_params params = { Handle, Information, Descriptor };
 
@@ -97,11 +129,12 @@ NTSTATUS NTAPI NtSetSecurityObject(HANDLE Handle, SECURITY_INFORMATION Informati
 
 /* ---------------------------------------------------------------------------------------------- names */
 
-NTSTATUS NTAPI NtQueryDirectoryObject(HANDLE Directory, PVOID Buffer, ULONG Length, BOOLEAN Single,
-                                             BOOLEAN Restart, PULONG Context, PULONG ReturnLength)
+NTSTATUS NTAPI NtQueryDirectoryObject(HANDLE Directory, PVOID Buffer, ULONG Length, BOOLEAN Single, BOOLEAN Restart,
+                                      PULONG Context, PULONG ReturnLength)
 {
     struct NtQueryDirectoryObject_params params = { Directory, Buffer, Single };
-    NTSTATUS status = __wine_host_NtQueryDirectoryObject(Directory, Buffer, Length, Single, Restart, Context, ReturnLength);
+    NTSTATUS status =
+        __wine_host_NtQueryDirectoryObject(Directory, Buffer, Length, Single, Restart, Context, ReturnLength);
 
     if (NT_SUCCESS(status) && status != STATUS_NO_MORE_ENTRIES && Buffer && Length)
         unix_call(unix_NtQueryDirectoryObject, &params);
@@ -124,8 +157,7 @@ NTSTATUS NTAPI NtOpenIoCompletion(PHANDLE Handle, ACCESS_MASK Access, POBJECT_AT
     return STATUS_OBJECT_TYPE_MISMATCH;
 }
 
-NTSTATUS NTAPI NtCreateIoCompletion(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes,
-                                           ULONG Threads)
+NTSTATUS NTAPI NtCreateIoCompletion(PHANDLE Handle, ACCESS_MASK Access, POBJECT_ATTRIBUTES Attributes, ULONG Threads)
 {
     struct NtCreateIoCompletion_params params = { Handle, Access, Attributes, Threads };
 
@@ -147,21 +179,22 @@ struct thread_basic_information
 
 /*
  * A thread that is terminated inside a call leaves messages half sent or unanswered; the processes at the other ends
- * must learn of it.
+ * must learn of it.  One that terminates itself never comes back from the host.
  */
 NTSTATUS NTAPI NtTerminateThread(HANDLE Thread, NTSTATUS ExitStatus)
 {
     struct thread_basic_information basic;
     struct thread_terminated_params params;
-    LARGE_INTEGER timeout = { .QuadPart = -TERMINATION_WAIT };
-    BOOL known = !NtQueryInformationThread(Thread, (THREADINFOCLASS)0, &basic, sizeof(basic), NULL);
-    NTSTATUS status = __wine_host_NtTerminateThread(Thread, ExitStatus);
+    BOOL known = handle_closes && !NtQueryInformationThread(Thread, (THREADINFOCLASS)0, &basic, sizeof(basic), NULL);
+    NTSTATUS status;
 
+    if (known && is_current_thread(&basic.id))
+        unix_call(unix_thread_detach, NULL);
+    status = __wine_host_NtTerminateThread(Thread, ExitStatus);
     if (status || !known)
         return status;
     params.process_id = (ULONG)(ULONG_PTR)basic.id.UniqueProcess;
     params.thread_id = (ULONG)(ULONG_PTR)basic.id.UniqueThread;
-    NtWaitForSingleObject(Thread, FALSE, &timeout);
     unix_call(unix_thread_terminated, &params);
     return STATUS_SUCCESS;
 }

@@ -35,19 +35,26 @@ NTSTATUS system_call(enum unix_call code, void *params, const char *name);
 /* says that a call is not there yet (a fixme line) */
 void tell_missing(const char *name);
 
+/* every close of a handle of this process is counted (closes.h); NULL without the native half */
+extern struct handle_closes *handle_closes;
+
 /* whether the value is known to be a port's handle */
 BOOL is_port_handle(HANDLE handle);
+
+/* whether these are the ids of the calling thread */
+BOOL is_current_thread(const CLIENT_ID *id);
 
 #define CURRENT_PROCESS ((HANDLE)(LONG_PTR)-1)
 
 /* the system calls of the host that are replaced here */
 __declspec(dllimport) NTSTATUS NTAPI __wine_host_NtClose(HANDLE);
-__declspec(dllimport) NTSTATUS NTAPI __wine_host_NtCreateIoCompletion(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, ULONG);
-__declspec(dllimport) NTSTATUS NTAPI __wine_host_NtDuplicateObject(HANDLE, HANDLE, HANDLE, HANDLE *, ACCESS_MASK, ULONG,
-                                                                   ULONG);
+__declspec(dllimport) NTSTATUS NTAPI
+    __wine_host_NtCreateIoCompletion(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, ULONG);
+__declspec(dllimport) NTSTATUS NTAPI
+    __wine_host_NtDuplicateObject(HANDLE, HANDLE, HANDLE, HANDLE *, ACCESS_MASK, ULONG, ULONG);
 __declspec(dllimport) NTSTATUS NTAPI __wine_host_NtOpenIoCompletion(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *);
-__declspec(dllimport) NTSTATUS NTAPI __wine_host_NtQueryDirectoryObject(HANDLE, void *, ULONG, BOOLEAN, BOOLEAN,
-                                                                        ULONG *, ULONG *);
+__declspec(dllimport) NTSTATUS NTAPI
+    __wine_host_NtQueryDirectoryObject(HANDLE, void *, ULONG, BOOLEAN, BOOLEAN, ULONG *, ULONG *);
 __declspec(dllimport) NTSTATUS NTAPI __wine_host_NtQueryObject(HANDLE, ULONG, void *, ULONG, ULONG *);
 __declspec(dllimport) NTSTATUS NTAPI __wine_host_NtQuerySecurityObject(HANDLE, ULONG, void *, ULONG, ULONG *);
 __declspec(dllimport) NTSTATUS NTAPI __wine_host_NtQuerySystemInformation(ULONG, void *, ULONG, ULONG *);
