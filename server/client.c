@@ -9,6 +9,7 @@
 
 #include "process.h"
 #include "server.h"
+#include "shortage.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -85,8 +86,11 @@ static ssize_t send_with_fds(int fd, const void *data, size_t size, const int *f
 /* returns false when the client has to go */
 static bool client_reply(struct client *client, const struct request_type *type, NTSTATUS status, struct reply *reply)
 {
+    const char *line = status ? shortage_take_line() : NULL;
+    const void *variable = status ? line : reply->data;
+    size_t variable_size = line ? strlen(line) : status ? 0 : reply->data_size;
     size_t fixed = status ? sizeof(struct reply_header) : protocol_pad(type->reply.size);
-    size_t size = fixed + (status ? 0 : protocol_pad(reply->data_size));
+    size_t size = fixed + protocol_pad(variable_size);
     unsigned int fd_count = status ? 0 : reply->fd_count;
     uint8_t *data = calloc(1, size);
     ssize_t sent;
@@ -96,8 +100,8 @@ static bool client_reply(struct client *client, const struct request_type *type,
     reply->header.size = (uint32_t)size;
     reply->header.status = status;
     memcpy(data, reply, status ? fixed : type->reply.size);
-    if (!status && reply->data_size)
-        memcpy(data + fixed, reply->data, reply->data_size);
+    if (variable_size)
+        memcpy(data + fixed, variable, variable_size);
     trace(client, "<-", type, &type->reply, reply, status);
     sent = send_with_fds(client->caller.fd, data, size, reply->fds, fd_count);
     if (sent == (ssize_t)size)

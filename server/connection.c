@@ -9,9 +9,11 @@
 
 #include "dump.h"
 #include "server.h"
+#include "shortage.h"
 
 #include "ntalpc/nt.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +44,7 @@ static NTSTATUS make_channel(struct connection *connection)
 {
     connection->fd = channel_create(connection->object.serial);
     if (connection->fd == -1 || !channel_map(&connection->channel, connection->fd, false))
-        return STATUS_INSUFFICIENT_RESOURCES;
+        return shortage_of_memory(errno);
     return STATUS_SUCCESS;
 }
 

@@ -160,15 +160,22 @@ static int daemonize(void)
     }
 }
 
-/* descriptors: two for every port, one for every connection */
+/* descriptors: two for every port, one for every connection; shared memory counts as files */
 static void raise_limits(void)
 {
+    static const int resources[] = { RLIMIT_NOFILE, RLIMIT_FSIZE };
     struct rlimit limit;
+    size_t i;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit))
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    for (i = 0; i < sizeof(resources) / sizeof(resources[0]); i++)
+    {
+        if (getrlimit(resources[i], &limit))
+            continue;
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(resources[i], &limit);
+    }
+    /* what is too large fails, and is said */
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static int serve(bool foreground)

@@ -15,7 +15,6 @@
 
 #include "ntalpc/nt.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -78,6 +77,7 @@ static bool descriptors_run_out(void)
 static NTSTATUS make_handle_file(struct port *port)
 {
     const struct port_file content = { .magic = PORT_FILE_MAGIC, .key = port->object.key };
+    NTSTATUS status;
 
     if (port->ops->kind == PORT_SERVER && descriptors_run_out())
     {
@@ -85,11 +85,10 @@ static NTSTATUS make_handle_file(struct port *port)
         process_bind(port->owner, &port->bond, &light_ops);
         return STATUS_SUCCESS;
     }
-    port->handle_fd = watch_begin(&port->watch, &content, on_closed);
-    if (port->handle_fd == -1)
-        return errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_INSUFFICIENT_RESOURCES;
-    file_count++;
-    return STATUS_SUCCESS;
+    status = watch_begin(&port->watch, &content, on_closed, &port->handle_fd);
+    if (!status)
+        file_count++;
+    return status;
 }
 
 void port_give_handle(struct port *port, struct reply *reply)

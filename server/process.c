@@ -10,9 +10,11 @@
 #include "memory.h"
 #include "request.h"
 #include "server.h"
+#include "shortage.h"
 #include "task.h"
 #include "text.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,13 +45,13 @@ static char *program_name(const void *utf16, size_t size)
     return result;
 }
 
-static bool make_page(struct process *process)
+static NTSTATUS make_page(struct process *process)
 {
     void *page;
 
     process->page_fd = memory_create("ntalpc process", sizeof(*process->page), &page);
     process->page = page;
-    return process->page_fd != -1;
+    return process->page_fd == -1 ? shortage_of_memory(errno) : STATUS_SUCCESS;
 }
 
 static void on_ended(evutil_socket_t fd, short what, void *arg)
@@ -85,7 +87,7 @@ static NTSTATUS make_process(const struct caller *caller, const struct init_requ
     process->id = request->process;
     process->session = request->session;
     process->page_fd = process->task = -1;
-    if ((process->program = program_name(data[0], request->program_size)) && make_page(process))
+    if ((process->program = program_name(data[0], request->program_size)) && !(status = make_page(process)))
         status = token_create(data[1], request->token_size, &process->token);
     if (status)
     {

@@ -8,6 +8,7 @@
 #include "roster.h"
 
 #include "memory.h"
+#include "shortage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,23 +31,25 @@ static int open_read_only(int fd)
 
 NTSTATUS roster_init(struct roster *roster, struct process *owner, uint64_t port)
 {
-    void *post = NULL, *desk = NULL, *entries = NULL;
-    int entries_fd;
+    void *post, *desk, *entries;
+    int entries_fd, error;
 
     roster->id = object_random();
     roster->port = port;
     roster->owner = owner;
+    errno = 0;
     roster->post_fd = memory_create("ntalpc post", PORT_POST_SIZE, &post);
     roster->desk_fd = memory_create("ntalpc desk", PORT_DESK_SIZE, &desk);
     entries_fd = memory_create("ntalpc roster", ENTRIES_SIZE, &entries);
     roster->entries = entries;
     roster->desk_read_fd = roster->desk_fd == -1 ? -1 : open_read_only(roster->desk_fd);
     roster->roster_fd = entries_fd == -1 ? -1 : open_read_only(entries_fd);
+    error = errno;
     queue_init(&roster->queue, post, desk, (_Atomic uint64_t *)((uint8_t *)post + 0x1000), PORT_QUEUE_BITS);
     if (entries_fd != -1)
         close(entries_fd);
     if (!post || !desk || !entries || roster->desk_read_fd == -1 || roster->roster_fd == -1)
-        return errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_INSUFFICIENT_RESOURCES;
+        return shortage_of_memory(error);
     roster->connections = calloc(ROSTER_SIZE, sizeof(*roster->connections));
     return roster->connections ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }

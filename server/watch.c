@@ -5,15 +5,18 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The kernel drops events when more than max_queued_events (16384 by default) wait to be read.  A watch has at most two
- * (the file has gone, and the watch with it), so with few enough watches for each instance none is ever lost.
+ * (the file has gone, and the watch with it), so with few enough watches for each instance none is lost while the server
+ * can have more instances.  When some were lost, the kernel is asked which watches it still has.
  */
 
 #include "watch.h"
 
 #include "server.h"
+#include "shortage.h"
 
 #include "ntalpc/shm.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,15 +37,61 @@ struct inotify
 
 static struct inotify *instances;
 
+static void tell_gone(struct watch *watch)
+{
+    watch->gone = true;
+    watch->closed(watch);
+}
+
+/* marks those that the kernel has; false when it does not say */
+static bool mark_seen(const struct inotify *inotify)
+{
+    char path[64], line[512];
+    struct watch *watch;
+    FILE *file;
+    int wd;
+
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", inotify->fd);
+    if (!(file = fopen(path, "re")))
+        return false;
+    while (fgets(line, sizeof(line), file))
+    {
+        if (sscanf(line, "inotify wd:%x", (unsigned int *)&wd) != 1)
+            continue;
+        HASH_FIND_INT(inotify->watches, &wd, watch);
+        if (watch)
+            watch->seen = true;
+    }
+    fclose(file);
+    return true;
+}
+
+/* finds out which files have gone without the events that tell it */
+static void find_gone(struct inotify *inotify)
+{
+    struct watch *watch, *next;
+    bool told;
+
+    for (watch = inotify->watches; watch; watch = watch->hh.next)
+        watch->seen = false;
+    told = mark_seen(inotify);
+    HASH_ITER(hh, inotify->watches, watch, next)
+        if (told && !watch->seen)
+            tell_gone(watch);
+}
+
 static void handle_event(struct inotify *inotify, const struct inotify_event *event)
 {
     struct watch *watch;
 
-    HASH_FIND_INT(inotify->watches, &event->wd, watch);
-    if (!watch)
+    if (event->mask & IN_Q_OVERFLOW)
+    {
+        find_gone(inotify);
         return;
-    watch->gone = true;
-    watch->closed(watch);
+    }
+    HASH_FIND_INT(inotify->watches, &event->wd, watch);
+    if (watch)
+        tell_gone(watch);
 }
 
 /* false when nothing is left to read */
@@ -77,14 +126,11 @@ void watch_catch_up(void)
             ;
 }
 
-static struct inotify *find_instance(void)
+static struct inotify *make_instance(void)
 {
-    struct inotify *inotify;
+    struct inotify *inotify = calloc(1, sizeof(*inotify));
 
-    for (inotify = instances; inotify; inotify = inotify->next)
-        if (inotify->count < WATCHES_PER_INSTANCE)
-            return inotify;
-    if (!(inotify = calloc(1, sizeof(*inotify))))
+    if (!inotify)
         return NULL;
     inotify->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (inotify->fd != -1)
@@ -101,32 +147,76 @@ static struct inotify *find_instance(void)
     return inotify;
 }
 
-int watch_begin(struct watch *watch, const struct port_file *content, void (*closed)(struct watch *watch))
+/* the one with the fewest watches: when those are many, a new one if there can be more */
+static struct inotify *find_instance(void)
 {
-    struct inotify *inotify = find_instance();
-    int fd = memfd_create("ntalpc port", MFD_CLOEXEC);
+    struct inotify *inotify, *best = instances, *new;
+
+    for (inotify = instances; inotify; inotify = inotify->next)
+        if (inotify->count < best->count)
+            best = inotify;
+    if ((!best || best->count >= WATCHES_PER_INSTANCE) && (new = make_instance()))
+        return new;
+    return best;
+}
+
+static int make_file(const struct port_file *content)
+{
+    int fd = memfd_create("ntalpc port", MFD_CLOEXEC), error;
+
+    if (fd == -1)
+        return -1;
+    if (!ftruncate(fd, PORT_FILE_SIZE) && pwrite(fd, content, sizeof(*content), 0) == sizeof(*content))
+        return fd;
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static bool add_watch(struct inotify *inotify, struct watch *watch, int fd)
+{
     char path[32];
 
-    if (fd == -1 || !inotify || ftruncate(fd, PORT_FILE_SIZE) ||
-        pwrite(fd, content, sizeof(*content), 0) != sizeof(*content))
-    {
-        if (fd != -1)
-            close(fd);
-        return -1;
-    }
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     watch->wd = inotify_add_watch(inotify->fd, path, IN_DELETE_SELF);
     if (watch->wd == -1)
-    {
-        close(fd);
-        return -1;
-    }
+        return false;
     watch->inotify = inotify;
-    watch->gone = false;
-    watch->closed = closed;
     inotify->count++;
     HASH_ADD_INT(inotify->watches, wd, watch);
-    return fd;
+    return true;
+}
+
+/* the kernel says the same when the user has no more instances and when the process has no more descriptors */
+static NTSTATUS no_instance(void)
+{
+    int fd = dup(STDERR_FILENO);
+
+    if (fd == -1)
+        return shortage(SHORTAGE_FILES);
+    close(fd);
+    return shortage(SHORTAGE_INSTANCES);
+}
+
+NTSTATUS watch_begin(struct watch *watch, const struct port_file *content, void (*closed)(struct watch *watch), int *fd)
+{
+    struct inotify *inotify = find_instance();
+    NTSTATUS status;
+
+    *fd = -1;
+    if (!inotify)
+        return no_instance();
+    if ((*fd = make_file(content)) == -1)
+        return shortage_of_memory(errno);
+    watch->gone = false;
+    watch->closed = closed;
+    if (add_watch(inotify, watch, *fd))
+        return STATUS_SUCCESS;
+    status = errno == ENOSPC ? shortage(SHORTAGE_WATCHES) : shortage_of_memory(errno);
+    close(*fd);
+    *fd = -1;
+    return status;
 }
 
 void watch_end(struct watch *watch)

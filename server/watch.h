@@ -11,6 +11,8 @@
 #ifndef NTALPC_SERVER_WATCH_H
 #define NTALPC_SERVER_WATCH_H
 
+#include "ntalpc/status.h"
+
 #include <stdbool.h>
 #include <uthash.h>
 
@@ -23,15 +25,17 @@ struct watch
     struct inotify *inotify; /* NULL = not watching */
     int wd;
     bool gone;
+    bool seen; /* among those that the kernel still has */
     void (*closed)(struct watch *watch);
 };
 
 /*
  * Makes the file for a handle, with this content, and begins to watch it.  The program opens it once through /proc/PID/fd/N and closes the
  * descriptor.  closed is called when no one has the file open any more: the last handle was closed, or the descriptor never
- * led to one.  Returns that descriptor, which the caller owns, or -1 with errno.
+ * led to one.  *fd is that descriptor, which the caller owns; -1 on failure.
+ *   STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES
  */
-int watch_begin(struct watch *watch, const struct port_file *content, void (*closed)(struct watch *watch));
+NTSTATUS watch_begin(struct watch *watch, const struct port_file *content, void (*closed)(struct watch *watch), int *fd);
 
 /* handles what has happened so far */
 void watch_catch_up(void);

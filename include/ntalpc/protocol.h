@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTOCOL_VERSION 3u
+#define PROTOCOL_VERSION 4u
 #define PROTOCOL_MAX_SIZE 0x100000u /* of a request */
 #define PROTOCOL_MAX_DATA 5         /* pieces of variable data */
 #define PROTOCOL_MAX_FDS 4
@@ -41,7 +41,7 @@ struct request_header
 
 struct reply_header
 {
-    uint32_t size; /* of the whole reply; one that failed is this header only */
+    uint32_t size; /* of the whole reply; one that failed is this header, and perhaps a line of text for the user */
     int32_t status;
 };
 

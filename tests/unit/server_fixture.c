@@ -30,6 +30,7 @@ char prefix_dir[] = "/tmp/ntalpc-test-XXXXXX";
 static char log_path[64];
 struct prefix prefix;
 pid_t server;
+void (*server_setup)(void);
 
 /* ---------------------------------------------------------------------------------------------- the server */
 
@@ -59,6 +60,8 @@ pid_t start_program(const char *const options[3])
         int out;
 
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (server_setup)
+            server_setup();
         out = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
 
         dup2(out, 1);
@@ -136,6 +139,7 @@ void stop_server(void)
     const char *text;
     int result;
 
+    server_setup = NULL;
     assert_int_equal(waitpid(server, NULL, WNOHANG), 0);
     assert_int_equal(kill(server, SIGTERM), 0);
     result = wait_program(server);

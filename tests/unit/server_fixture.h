@@ -29,6 +29,7 @@ extern char program[4096]; /* alpcserver */
 extern char prefix_dir[];
 extern struct prefix prefix;
 extern pid_t server;
+extern void (*server_setup)(void); /* unless NULL runs in the server's process before the server does */
 
 /* ---------------------------------------------------------------------------------------------- the server */
 

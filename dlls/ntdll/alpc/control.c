@@ -288,7 +288,12 @@ static bool call(struct control *control, const struct request_type *type, struc
         return false;
     memcpy(&header, control->buffer, sizeof(header));
     if ((*status = header.status))
+    {
+        /* what the system is short of: the server says it once */
+        if (header.size > sizeof(header))
+            fprintf(stderr, "ntalpc: %.*s\n", (int)(header.size - sizeof(header)), control->buffer + sizeof(header));
         return true;
+    }
     if (!protocol_check(&type->reply, control->buffer, header.size, data))
         return false;
     memcpy(reply, control->buffer, type->reply.size);

@@ -14,82 +14,96 @@ static struct process_page first;
 _Atomic(struct process_page *) process_page = &first;
 _Atomic uint64_t page_number;
 
-static void add(struct process_page *page, uint64_t thread)
+/* what the page's table should have in it; only this one is searched */
+static _Atomic uint64_t threads[PROCESS_THREADS];
+static _Atomic uint32_t peak;
+
+/*
+ * Brings one entry of the page up to date.  Several threads may be at it: each of them looks again after it has written,
+ * so the last to write has written what is right.
+ */
+static void publish(uint32_t i)
 {
-    uint32_t i, peak;
+    struct process_page *page;
+    uint64_t thread;
+
+    do
+    {
+        page = atomic_load(&process_page);
+        thread = atomic_load(&threads[i]);
+        atomic_store(&page->threads[i], thread);
+    } while (page != atomic_load(&process_page) || thread != atomic_load(&threads[i]));
+}
+
+static void publish_peak(void)
+{
+    struct process_page *page;
+    uint32_t value;
+
+    do
+    {
+        page = atomic_load(&process_page);
+        value = atomic_load(&peak);
+        atomic_store(&page->overflow, value > PROCESS_THREADS);
+        atomic_store(&page->peak, value);
+    } while (page != atomic_load(&process_page) || value != atomic_load(&peak));
+}
+
+/* beyond the number of threads: there was one too many */
+static void raise_peak(uint32_t to)
+{
+    uint32_t value = atomic_load(&peak);
+
+    while (value < to && !atomic_compare_exchange_weak(&peak, &value, to))
+        ;
+    if (value < to)
+        publish_peak();
+}
+
+void page_add_thread(uint32_t thread, uint32_t native)
+{
+    uint32_t i;
 
     for (i = 0; i < PROCESS_THREADS; i++)
     {
         uint64_t entry = 0;
 
-        peak = atomic_load(&page->peak);
-        while (peak <= i && !atomic_compare_exchange_weak(&page->peak, &peak, i + 1))
-            ;
-        if (atomic_compare_exchange_strong(&page->threads[i], &entry, thread) || entry == thread)
-            return;
+        if (!atomic_compare_exchange_strong(&threads[i], &entry, process_thread(thread, native)))
+            continue;
+        raise_peak(i + 1);
+        publish(i);
+        return;
     }
-    atomic_store(&page->overflow, 1);
-}
-
-static uint32_t peak_of(struct process_page *page)
-{
-    uint32_t peak = atomic_load(&page->peak);
-
-    return peak < PROCESS_THREADS ? peak : PROCESS_THREADS;
-}
-
-void page_add_thread(uint32_t thread, uint32_t native)
-{
-    struct process_page *page = NULL;
-
-    /* again if there is a new page meanwhile, whose maker may have been here before */
-    while (page != atomic_load(&process_page))
-    {
-        page = atomic_load(&process_page);
-        add(page, process_thread(thread, native));
-    }
+    raise_peak(PROCESS_THREADS + 1);
 }
 
 void page_remove_thread(uint32_t thread, uint32_t native)
 {
-    struct process_page *page = NULL;
     uint32_t i;
 
-    while (page != atomic_load(&process_page))
+    for (i = 0; i < PROCESS_THREADS && i < atomic_load(&peak); i++)
     {
-        page = atomic_load(&process_page);
-        for (i = 0; i < peak_of(page); i++)
-        {
-            uint64_t entry = process_thread(thread, native);
+        uint64_t entry = process_thread(thread, native);
 
-            atomic_compare_exchange_strong(&page->threads[i], &entry, 0);
-        }
+        if (!atomic_compare_exchange_strong(&threads[i], &entry, 0))
+            continue;
+        publish(i);
+        return;
     }
 }
 
 bool page_map(int fd)
 {
-    struct process_page *page, *before;
+    void *page = mmap(NULL, sizeof(struct process_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     uint32_t i;
 
-    page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (page == MAP_FAILED)
         return false;
-    before = atomic_exchange(&process_page, page);
+    atomic_store(&process_page, page);
     atomic_fetch_add(&page_number, 1);
-    for (i = 0; i < peak_of(before); i++)
-    {
-        uint64_t thread = atomic_load(&before->threads[i]);
-
-        if (!thread)
-            continue;
-        add(page, thread);
-        /* it may have ended just then, and looked for itself in the old page only */
-        if (atomic_load(&before->threads[i]) != thread)
-            page_remove_thread((uint32_t)(thread >> 32), (uint32_t)thread);
-    }
-    if (atomic_load(&before->overflow))
-        atomic_store(&page->overflow, 1);
+    publish_peak();
+    for (i = 0; i < PROCESS_THREADS && i < atomic_load(&peak); i++)
+        publish(i);
     return true;
 }
 

@@ -34,7 +34,7 @@ static inline uint64_t page_closes(void)
 
 bool page_closed(const void *handle, uint64_t since, uint64_t until);
 
-/* a thread begins, or ends, to use ports */
+/* a thread begins, or ends, to use ports; its end may be told by another thread */
 void page_add_thread(uint32_t thread, uint32_t native);
 void page_remove_thread(uint32_t thread, uint32_t native);
 
