@@ -4,7 +4,7 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What connection ports (connection_port.h) and communication ports (communication_port.h) have in common.  A port lives
+ * What connection ports (connection_port.c) and communication ports (communication_port.h) have in common.  A port lives
  * as long as a handle to it is open in any Windows process (watch.h).
  *
  * Wine's server needs a descriptor for each.  When those threaten to run out, server communication ports get handles

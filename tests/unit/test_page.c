@@ -40,17 +40,17 @@ static void test_threads(void **state)
     /* before there is a page of alpcserver's */
     page_add_thread(0x20, 100);
     page_add_thread(0x24, 101);
-    page_remove_thread(0x20, 100);
+    page_remove_thread(0x20);
     page = new_page();
     assert_int_equal(count_thread(page, 0x24, 101), 1);
     assert_int_equal(count_thread(page, 0x20, 100), 0);
     /* a free place is used again */
-    page_remove_thread(0x24, 101);
+    page_remove_thread(0x24);
     assert_int_equal(count_thread(page, 0x24, 101), 0);
     page_add_thread(0x28, 102);
     assert_int_equal(atomic_load(&page->peak), 2);
     assert_int_equal(atomic_load(&page->threads[0]), process_thread(0x28, 102));
-    page_remove_thread(0x28, 102);
+    page_remove_thread(0x28);
 }
 
 static void test_overflow(void **state)
@@ -69,7 +69,7 @@ static void test_overflow(void **state)
     for (i = 1; i <= PROCESS_THREADS; i++)
     {
         assert_int_equal(count_thread(page, i, i), 1);
-        page_remove_thread(i, i);
+        page_remove_thread(i);
     }
 }
 
@@ -86,7 +86,7 @@ static void *come_and_go(void *arg)
     for (i = 0; i < count; i++)
     {
         page_add_thread(id, id);
-        page_remove_thread(id, id);
+        page_remove_thread(id);
     }
     page_add_thread(id, id);
     atomic_fetch_add(&ended, 1);
@@ -117,7 +117,7 @@ static void test_changes(void **state)
         if (atomic_load(&page->threads[i]))
             assert_in_range(atomic_load(&page->threads[i]) >> 32, 0x1000, 0x1000 + THREADS - 1);
     for (i = 0; i < THREADS; i++)
-        page_remove_thread(ids[i], ids[i]);
+        page_remove_thread(ids[i]);
 }
 
 int main(void)

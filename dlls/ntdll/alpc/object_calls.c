@@ -10,6 +10,7 @@
 #include "handle.h"
 #include "handle_table.h"
 #include "name.h"
+#include "page.h"
 #include "process.h"
 #include "type.h"
 #include "unixlib.h"
@@ -405,5 +406,7 @@ NTSTATUS call_thread_terminated(void *args)
         return STATUS_NO_MEMORY;
     thread_scratch_begin(thread);
     process_notify(thread, REQUEST_thread_gone, &request);
+    if (request.process == process_id())
+        page_remove_thread(request.thread);
     return STATUS_SUCCESS;
 }

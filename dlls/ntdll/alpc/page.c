@@ -77,15 +77,15 @@ void page_add_thread(uint32_t thread, uint32_t native)
     raise_peak(PROCESS_THREADS + 1);
 }
 
-void page_remove_thread(uint32_t thread, uint32_t native)
+void page_remove_thread(uint32_t thread)
 {
     uint32_t i;
 
     for (i = 0; i < PROCESS_THREADS && i < atomic_load(&peak); i++)
     {
-        uint64_t entry = process_thread(thread, native);
+        uint64_t entry = atomic_load(&threads[i]);
 
-        if (!atomic_compare_exchange_strong(&threads[i], &entry, 0))
+        if (entry >> 32 != thread || !atomic_compare_exchange_strong(&threads[i], &entry, 0))
             continue;
         publish(i);
         return;

@@ -221,7 +221,7 @@ void thread_unregister(void)
     thread_recover(thread);
     thread->sleeper = 0;
     thread_record = NULL;
-    page_remove_thread(thread->actor.thread, atomic_load(&thread->native));
+    page_remove_thread(thread->actor.thread);
     atomic_store(&thread->native, 0);
 }
 
