@@ -7,6 +7,8 @@
 
 #include "client.h"
 #include "connection.h"
+#include "journal.h"
+#include "keeper.h"
 #include "port.h"
 #include "server.h"
 #include "sweep.h"
@@ -30,7 +32,10 @@
 #include <unistd.h>
 
 static struct prefix prefix;
+static struct keeper keeper;
+static struct journal journal;
 static long linger = 3; /* seconds that the server stays without work; -1 = for ever */
+static bool foreground;
 
 static void __attribute__((format(printf, 1, 2), noreturn)) fail(const char *format, ...)
 {
@@ -44,68 +49,87 @@ static void __attribute__((format(printf, 1, 2), noreturn)) fail(const char *for
     exit(1);
 }
 
-/* ---------------------------------------------------------------------------------------------- life */
-
-static void on_signal(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what, (void)arg;
-    server_stop();
-}
-
 /* ---------------------------------------------------------------------------------------------- other servers */
 
-/* the process that serves this prefix now, 0 if there is none */
-static pid_t find_server(void)
+/* the processes that serve this prefix now; 0 if there are none */
+static struct keeper_pids find_server(void)
 {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    struct keeper_pids pids = { 0, 0 };
     int fd = open(prefix.lock, O_RDWR | O_CLOEXEC);
 
     if (fd == -1)
-        return 0;
-    if (fcntl(fd, F_GETLK, &lock) || lock.l_type == F_UNLCK)
-        lock.l_pid = 0;
+        return pids;
+    if (!fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK)
+    {
+        pids = keeper_pids(fd);
+        /* it has just begun */
+        if (!pids.keeper)
+            pids.keeper = lock.l_pid;
+    }
     close(fd);
-    return lock.l_pid;
+    return pids;
 }
 
-static bool wait_for_end(pid_t pid, long seconds)
+/* whoever serves the prefix now, it is not any of these any more; a keeper or a worker may have got a new partner */
+static bool has_ended(struct keeper_pids pids)
+{
+    struct keeper_pids now = find_server();
+
+    return !now.keeper || (now.keeper != pids.keeper && now.worker != pids.worker && now.keeper != pids.worker);
+}
+
+static bool wait_for_end(struct keeper_pids pids, long seconds)
 {
     const struct timespec pause = { .tv_nsec = 10000000 };
     long tries;
 
     for (tries = 0; seconds < 0 || tries < seconds * 100; tries++)
     {
-        if (find_server() != pid)
+        if (has_ended(pids))
             return true;
         nanosleep(&pause, NULL);
     }
-    return find_server() != pid;
+    return has_ended(pids);
+}
+
+/* the keeper must not make another worker meanwhile */
+static int kill_both(struct keeper_pids pids, int sig)
+{
+    if (kill(pids.keeper, SIGSTOP))
+        return -1;
+    if (pids.worker)
+        kill(pids.worker, sig);
+    kill(pids.keeper, sig);
+    return kill(pids.keeper, SIGCONT) && errno != ESRCH ? -1 : 0;
 }
 
 static int kill_server(int sig)
 {
-    pid_t pid = find_server();
+    struct keeper_pids pids = find_server();
 
-    if (!pid)
+    if (!pids.keeper)
         return 1; /* as wineserver says it */
-    if (kill(pid, sig))
-        fail("cannot end the server %d: %s", (int)pid, strerror(errno));
+    /* the keeper ends its worker in order */
+    if (sig == SIGTERM ? kill(pids.keeper, sig) : kill_both(pids, sig))
+        fail("cannot end the server %d: %s", pids.keeper, strerror(errno));
     /* a stopped server cannot end in order */
-    if (sig == SIGTERM && !wait_for_end(pid, 5))
-        kill(pid, SIGKILL);
-    if (!wait_for_end(pid, 5))
-        fail("the server %d does not end", (int)pid);
+    if (sig == SIGTERM && !wait_for_end(pids, 5))
+        kill_both(find_server(), SIGKILL);
+    if (!wait_for_end(pids, 5))
+        fail("the server %d does not end", pids.keeper);
     return 0;
 }
 
 /* ---------------------------------------------------------------------------------------------- starting */
 
-/* false when another server has it; the lock goes with the process */
+/* false when another server has it; the lock goes with the last of the processes that share the descriptors */
 static bool take_lock(void)
 {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    int fd = open(prefix.lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(prefix.lock, O_RDWR | O_CREAT, 0600);
 
+    keeper.lock = fd;
     if (fd == -1)
         fail("%s: %s", prefix.lock, strerror(errno));
     if (!fcntl(fd, F_SETLK, &lock))
@@ -119,7 +143,7 @@ static bool take_lock(void)
 static int make_listener(void)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
     if (strlen(prefix.socket) >= sizeof(address.sun_path))
         fail("%s: too long for a socket", prefix.socket);
@@ -129,6 +153,16 @@ static int make_listener(void)
     if (fd == -1 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, SOMAXCONN))
         fail("%s: %s", prefix.socket, strerror(errno));
     return fd;
+}
+
+/* the prefix may have gone, or be another one now */
+static void unlink_socket(void)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    socklen_t length = sizeof(address);
+
+    if (!getsockname(keeper.listener, (struct sockaddr *)&address, &length))
+        unlink(address.sun_path);
 }
 
 /* goes into the background; the parent returns only when the server can be connected to */
@@ -178,49 +212,88 @@ static void raise_limits(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
-static int serve(bool foreground)
+/* what the first process of all does; false when another server has the prefix */
+static bool begin(void)
 {
-    struct event *signals[3];
-    int ready = -1, listener;
+    int ready = foreground ? -1 : daemonize();
 
-    if (!foreground)
-        ready = daemonize();
     if (!take_lock())
-    {
-        if (foreground)
-            fail("a server is already running for this prefix");
-        /* the other one may not be listening yet; whoever started this one tries to connect anyway */
-        return 0;
-    }
+        return false;
     raise_limits();
+    keeper.listener = make_listener();
+    if (!journal_create(&journal))
+        fail("cannot make the journal: %s", strerror(errno));
+    keeper.journal = journal.fd;
+    if (ready != -1 && write(ready, "", 1) == 1)
+        close(ready);
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------------------- working */
+
+static void on_signal(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    server_stop();
+}
+
+/* in the foreground the keeper is the process that somebody started, and ended */
+static void on_keeper_died(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    if (foreground)
+        server_stop();
+    else
+        keeper_replace(&keeper);
+}
+
+static int work(void)
+{
+    static const int handled[] = { SIGTERM, SIGINT, SIGHUP, KEEPER_DIED };
+    struct event *signals[4];
+    int i;
+
     signal(SIGPIPE, SIG_IGN);
     if (!server_init(linger))
         fail("out of memory");
-    /* before anybody can know that it runs and end it */
-    signals[0] = evsignal_new(server_base, SIGTERM, on_signal, NULL);
-    signals[1] = evsignal_new(server_base, SIGINT, on_signal, NULL);
-    signals[2] = evsignal_new(server_base, SIGHUP, on_signal, NULL);
-    for (int i = 0; i < 3; i++)
+    for (i = 0; i < 4; i++)
+    {
+        signals[i] = evsignal_new(server_base, handled[i], handled[i] == KEEPER_DIED ? on_keeper_died : on_signal, NULL);
         evsignal_add(signals[i], NULL);
-    listener = make_listener();
-    if (!client_listen(server_base, listener))
+    }
+    keeper_worker_ready();
+    if (!client_listen(server_base, keeper.listener))
         fail("out of memory");
-    if (ready != -1 && write(ready, "", 1) == 1)
-        close(ready);
     server_run();
 
-    unlink(prefix.socket);
-    close(listener);
+    unlink_socket();
+    close(keeper.listener);
     client_close_all();
     ports_end();
     connections_end();
     processes_end();
     threads_end();
     sweep_end();
-    for (int i = 0; i < 3; i++)
+    for (i = 0; i < 4; i++)
         event_free(signals[i]);
     event_base_free(server_base);
+    journal_close(&journal);
     return 0;
+}
+
+static int serve(bool resumed)
+{
+    keeper_block_signals();
+    if (!resumed && !begin())
+    {
+        if (foreground)
+            fail("a server is already running for this prefix");
+        /* the other one may not be listening yet; whoever started this one tries to connect anyway */
+        return 0;
+    }
+    /* the keeper needs no more of the journal than its descriptor */
+    keeper_start(&keeper);
+    return work();
 }
 
 /* ---------------------------------------------------------------------------------------------- command line */
@@ -259,9 +332,10 @@ int main(int argc, char **argv)
         { "debug", no_argument, NULL, 'd' },          { "foreground", no_argument, NULL, 'f' },
         { "kill", optional_argument, NULL, 'k' },     { "persistent", optional_argument, NULL, 'p' },
         { "wait", no_argument, NULL, 'w' },           { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'v' },        { NULL, 0, NULL, 0 },
+        { "version", no_argument, NULL, 'v' },        { "resume", required_argument, NULL, 'r' },
+        { NULL, 0, NULL, 0 },
     };
-    bool foreground = false, wait = false;
+    bool resumed = false, wait = false;
     const char *error;
     long sig = -1;
     int c;
@@ -286,6 +360,10 @@ int main(int argc, char **argv)
         case 'w':
             wait = true;
             break;
+        case 'r': /* keeper.h */
+            if (!(resumed = keeper_resume(&keeper, optarg)))
+                fail("'%s' cannot be resumed", optarg);
+            break;
         case 'h':
             usage(stdout);
             return 0;
@@ -299,6 +377,9 @@ int main(int argc, char **argv)
     }
     if (optind < argc)
         fail("unexpected argument '%s'", argv[optind]);
+    keeper.argv = argv;
+    if (resumed)
+        return serve(true);
     if ((error = prefix_find(&prefix, sig == -1 && !wait)))
     {
         /* no directory, no server */
@@ -310,9 +391,9 @@ int main(int argc, char **argv)
         return kill_server((int)sig);
     if (wait)
     {
-        pid_t pid = find_server();
+        struct keeper_pids pids = find_server();
 
-        return pid && !wait_for_end(pid, -1) ? 1 : 0;
+        return pids.keeper && !wait_for_end(pids, -1) ? 1 : 0;
     }
-    return serve(foreground);
+    return serve(false);
 }

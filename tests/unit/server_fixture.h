@@ -28,7 +28,8 @@
 extern char program[4096]; /* alpcserver */
 extern char prefix_dir[];
 extern struct prefix prefix;
-extern pid_t server;
+extern pid_t server;        /* the keeper: what was started, and stays the same */
+extern bool server_may_die; /* the test kills workers */
 extern void (*server_setup)(void); /* unless NULL runs in the server's process before the server does */
 
 /* ---------------------------------------------------------------------------------------------- the server */
@@ -42,6 +43,10 @@ const char *read_log(void);
 
 /* with the option in addition to -f */
 void start_server(const char *option);
+/* the process that does the work now */
+pid_t server_worker(void);
+/* keeper and worker, with everything that they have */
+void kill_server(void);
 /* the server has survived the test and ends as it should */
 void stop_server(void);
 

@@ -530,7 +530,7 @@ static void test_out_of_descriptors(void **state)
     (void)state;
     getrlimit(RLIMIT_NOFILE, &before);
     start_server("-p");
-    assert_int_equal(prlimit(server, RLIMIT_NOFILE, &small, NULL), 0);
+    assert_int_equal(prlimit(server_worker(), RLIMIT_NOFILE, &small, NULL), 0);
     for (i = 0; i < ARRAY_SIZE(fds); i++)
         fds[i] = raw_connect();
     pass_us(300000);

@@ -149,12 +149,12 @@ static void test_mappings(void **state)
     }
     start_server("-p");
     begin_process(&peer, 0x20);
-    snprintf(path, sizeof(path), "/proc/%d/statm", (int)server);
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)server_worker());
     assert_non_null(file = fopen(path, "r"));
     assert_int_equal(fscanf(file, "%lu", &pages), 1);
     fclose(file);
     limit.rlim_cur = limit.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) + 0x1800000;
-    assert_int_equal(prlimit(server, RLIMIT_AS, &limit, NULL), 0);
+    assert_int_equal(prlimit(server_worker(), RLIMIT_AS, &limit, NULL), 0);
     count = fill(&peer, 100, "vm.max_map_count");
     assert_true(count > 1);
     expect_objects(count, 0);
@@ -298,11 +298,11 @@ static void test_overflow(void **state)
     for (i = 0; i < 40; i++)
         assert_int_equal(try_port(i % 4 ? &peer : &other), STATUS_SUCCESS);
     assert_true(write_file(QUEUED_EVENTS, before));
-    assert_int_equal(kill(server, SIGSTOP), 0);
+    assert_int_equal(kill(server_worker(), SIGSTOP), 0);
     close_fds(&peer);
     while (peer.handle_count)
         close_handle(&peer);
-    assert_int_equal(kill(server, SIGCONT), 0);
+    assert_int_equal(kill(server_worker(), SIGCONT), 0);
     await_objects(10, 0);
     end_peer(&peer);
     end_peer(&other);

@@ -208,8 +208,7 @@ static void test_old_keys(void **state)
     accept_connection(&owner, &old, old_port);
     end_peer(&client);
     end_peer(&owner);
-    assert_int_equal(kill(server, SIGKILL), 0);
-    wait_program(server);
+    kill_server();
 
     start_server("-p");
     begin_process(&owner, 0x20);
