@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,6 +33,7 @@ struct prefix prefix;
 pid_t server;
 bool server_may_die;
 void (*server_setup)(void);
+void (*program_setup)(void);
 
 /* ---------------------------------------------------------------------------------------------- the server */
 
@@ -172,7 +174,7 @@ void stop_server(void)
     const char *text;
     int result;
 
-    server_setup = NULL;
+    server_setup = program_setup = NULL;
     assert_int_equal(waitpid(server, NULL, WNOHANG), 0);
     assert_int_equal(kill(server, SIGTERM), 0);
     result = wait_program(server);
@@ -180,6 +182,25 @@ void stop_server(void)
     if (result || strstr(text, "Sanitizer") || strstr(text, "runtime error") || (!server_may_die && strstr(text, "was ended by signal")))
         fail_msg("alpcserver ended with %d:\n%s", result, text);
     assert_int_equal(access(prefix.socket, F_OK), -1);
+}
+
+bool write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool written = fd != -1 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+    if (fd != -1)
+        close(fd);
+    return written;
+}
+
+bool enter_user_namespace(int others)
+{
+    char map[64];
+    uid_t uid = geteuid();
+
+    snprintf(map, sizeof(map), "%u %u 1", (unsigned int)uid, (unsigned int)uid);
+    return !unshare(CLONE_NEWUSER | others) && write_file("/proc/self/uid_map", map);
 }
 
 unsigned int count_server_fds(void)
@@ -302,6 +323,8 @@ static void __attribute__((noreturn)) stand_in(int parent)
     sigset_t usr1;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (program_setup)
+        program_setup();
     CHECK(!control_connect(&control, false));
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;

@@ -30,7 +30,8 @@ extern char prefix_dir[];
 extern struct prefix prefix;
 extern pid_t server;        /* the keeper: what was started, and stays the same */
 extern bool server_may_die; /* the test kills workers */
-extern void (*server_setup)(void); /* unless NULL runs in the server's process before the server does */
+/* unless NULL they run in the server's process before the server does, and in a program's; until stop_server */
+extern void (*server_setup)(void), (*program_setup)(void);
 
 /* ---------------------------------------------------------------------------------------------- the server */
 
@@ -54,6 +55,10 @@ int raw_connect(void);
 unsigned int count_server_fds(void);
 /* until the server has noticed that clients have gone; count may have been taken before it had */
 void await_server_fds(unsigned int count);
+
+bool write_file(const char *path, const char *text);
+/* this process goes on in a user namespace of its own, with the same user, and in the other CLONE_ ones; false when it may not */
+bool enter_user_namespace(int others);
 
 /* ---------------------------------------------------------------------------------------------- clients that behave */
 

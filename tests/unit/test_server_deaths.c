@@ -11,9 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -183,6 +185,84 @@ static void test_thread_alive(void **state)
     end_peer(&stranger);
     free_link(&link);
     end_peer(&client);
+    end_peer(&owner);
+    await_objects(0, 0);
+    stop_server();
+}
+
+/* goes on in a PID namespace of its own, where the process is number 1; this process stays to be killed */
+static void enter_pid_namespace(void)
+{
+    if (!enter_user_namespace(CLONE_NEWPID))
+        _exit(1);
+    if (fork())
+    {
+        close_range(0, ~0u, 0);
+        wait(NULL);
+        _exit(0);
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static bool may_have_namespaces(void)
+{
+    pid_t pid = fork();
+
+    if (!pid)
+        _exit(!enter_user_namespace(CLONE_NEWPID));
+    return !wait_program(pid);
+}
+
+/* the only child of a process */
+static pid_t child_of(pid_t pid)
+{
+    char path[64];
+    int child = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    assert_non_null(file = fopen(path, "r"));
+    assert_int_equal(fscanf(file, "%d", &child), 1);
+    fclose(file);
+    return child;
+}
+
+/* a program in a PID namespace of its own has other ids for its threads */
+static void test_namespace(void **state)
+{
+    struct peer owner, client;
+    struct peer inner;
+    uint32_t waiting;
+    struct link link;
+    uint64_t port;
+
+    (void)state;
+    if (!may_have_namespaces())
+    {
+        print_message("skipped: no namespaces can be made here\n");
+        skip();
+    }
+    start_server("-p");
+    begin_process(&owner, 0x20);
+    port = make_port(&owner);
+    program_setup = enter_pid_namespace;
+    begin_process(&client, 0x24);
+    make_connection(&client, &link);
+    accept_connection(&owner, &link, port);
+    waiting = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CELL_SYNC);
+    inner.pid = child_of(client.pid);
+    second_thread(&inner);
+    list_thread(&client, 0x40, 2);
+    say_gone(&owner, 0x24, 0x40);
+    pass_us(50000);
+    assert_int_equal(phase_of(&link, waiting), CELL_QUEUED + END_SERVER);
+    assert_int_equal(kill(inner.pid, SIGUSR1), 0);
+    while (phase_of(&link, waiting) != CELL_FREE)
+        pass_us(1000);
+    end_peer(&client);
+    while (!(channel_link(&link.channel) & LINK_CLIENT_CLOSED))
+        pass_us(1000);
+    free_link(&link);
     end_peer(&owner);
     await_objects(0, 0);
     stop_server();
@@ -618,6 +698,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_thread_gone),
         cmocka_unit_test(test_thread_alive),
+        cmocka_unit_test(test_namespace),
         cmocka_unit_test(test_process_alive),
         cmocka_unit_test(test_given_up),
         cmocka_unit_test(test_many_connections),

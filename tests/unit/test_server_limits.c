@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,27 +166,15 @@ static void test_mappings(void **state)
 
 /* ---------------------------------------------------------------------------------------------- inotify */
 
-static bool write_file(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    bool written = fd != -1 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-    if (fd != -1)
-        close(fd);
-    return written;
-}
-
 static const char *namespace_setting, *namespace_value;
 
 /* a user namespace has limits of its own; false where there can be none */
 static bool enter_namespace(void)
 {
-    char map[64], path[128];
-    uid_t uid = geteuid();
+    char path[128];
 
-    snprintf(map, sizeof(map), "%u %u 1", (unsigned int)uid, (unsigned int)uid);
     snprintf(path, sizeof(path), "/proc/sys/user/%s", namespace_setting);
-    return !unshare(CLONE_NEWUSER) && write_file("/proc/self/uid_map", map) && write_file(path, namespace_value);
+    return enter_user_namespace(0) && write_file(path, namespace_value);
 }
 
 static void try_namespace(void)
