@@ -50,7 +50,8 @@ static void trace(const struct client *client, const char *arrow, const struct r
         return;
     protocol_print(line, sizeof(line), type->name, part, data);
     if (part == &type->reply)
-        fprintf(stderr, "%d: %s %s = %08x\n", (int)client->caller.pid, arrow, status ? type->name : line, (unsigned int)status);
+        fprintf(stderr, "%d: %s %s = %08x\n", (int)client->caller.pid, arrow, status ? type->name : line,
+                (unsigned int)status);
     else
         fprintf(stderr, "%d: %s %s\n", (int)client->caller.pid, arrow, line);
 }

@@ -44,8 +44,8 @@ struct accept_request
 };
 
 /*
- * Accepts or refuses a connection request.  The server's communication port is end[END_SERVER] of *connection; that is NULL
- * when it was refused.
+ * Accepts or refuses a connection request.  The server's communication port is end[END_SERVER] of *connection, which is
+ * NULL when it was refused.
  *   STATUS_INVALID_MESSAGE, STATUS_REQUEST_CANCELED (the client has gone), STATUS_INVALID_PARAMETER,
  *   STATUS_PORT_MESSAGE_TOO_LONG, STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES
  */

@@ -35,7 +35,8 @@ bool port_max_message(uint32_t given, uint32_t *limit)
 static NTSTATUS set_attributes(struct port *port, const struct port_attributes *attributes)
 {
     /* only the kernel makes ports of system processes [3.1] */
-    if (attributes->flags & ALPC_PORFLG_SYSTEM_PROCESS || !port_max_message(attributes->max_message, &port->max_message))
+    if (attributes->flags & ALPC_PORFLG_SYSTEM_PROCESS ||
+        !port_max_message(attributes->max_message, &port->max_message))
         return STATUS_INVALID_PARAMETER;
     port->flags = (attributes->flags & ~ALPC_PORFLG_LPC_MODE) | ALPC_PORFLG_ALLOW_LPC_REQUESTS;
     return STATUS_SUCCESS;

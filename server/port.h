@@ -4,8 +4,8 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What connection ports (connection_port.c) and communication ports (communication_port.h) have in common.  A port lives
- * as long as a handle to it is open in any Windows process (watch.h).
+ * What connection ports (connection_port.c) and communication ports (communication_port.h) have in common.  A port
+ * lives as long as a handle to it is open in any Windows process (watch.h).
  *
  * Wine's server needs a descriptor for each.  When those threaten to run out, server communication ports get handles
  * without a file: light ones.  The process that has such a handle tells when it closes it, and others cannot have it.
@@ -66,8 +66,8 @@ struct port_attributes
 /*
  * Makes a port of the memory, all zero, of its kind's structure; from then on it is the port's.  security_size 0 stands
  * for the owner's default.  On failure the memory is freed.
- *   STATUS_INVALID_PARAMETER [7, 20], STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES, those of security_descriptor_parse
- *   and security_descriptor_create
+ *   STATUS_INVALID_PARAMETER [7, 20], STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES, those of
+ *   security_descriptor_parse and security_descriptor_create
  */
 NTSTATUS port_init(struct port *port, const struct port_ops *ops, struct process *owner,
                    const struct port_attributes *attributes, const void *security, uint32_t security_size);

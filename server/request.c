@@ -60,7 +60,8 @@ static bool needs_process(uint32_t code)
     }
 }
 
-NTSTATUS request_handle(struct caller *caller, const struct request_header *request, data_list data, struct reply *reply)
+NTSTATUS request_handle(struct caller *caller, const struct request_header *request, data_list data,
+                        struct reply *reply)
 {
     if (needs_process(request->code) && !caller->process)
         return STATUS_INVALID_PARAMETER;

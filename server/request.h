@@ -53,8 +53,8 @@ struct reply
 typedef const void *const *data_list;
 
 /*
- * The handlers.  A request's sizes have been checked.  The reply counts only with STATUS_SUCCESS; on failure nothing has
- * changed.
+ * The handlers.  A request's sizes have been checked.  The reply counts only with STATUS_SUCCESS; on failure nothing
+ * has changed.
  */
 #define REQUEST(name)                                                                                                  \
     NTSTATUS handle_##name(struct caller *caller, const struct name##_request *request, data_list data,                \
@@ -78,6 +78,7 @@ void *reply_data(struct reply *reply, size_t size);
 void reply_release(struct reply *reply);
 
 /* calls the handler of a request */
-NTSTATUS request_handle(struct caller *caller, const struct request_header *request, data_list data, struct reply *reply);
+NTSTATUS request_handle(struct caller *caller, const struct request_header *request, data_list data,
+                        struct reply *reply);
 
 #endif

@@ -18,13 +18,13 @@ static const struct
     const char *text;
     const char *setting; /* a file that holds the limit, or NULL */
 } kinds[SHORTAGE_COUNT] = {
-    [SHORTAGE_FILES] = { "alpcserver has no more file descriptors; raise the limit of open files (ulimit -Hn)", NULL },
-    [SHORTAGE_FILE_SIZE] = { "alpcserver cannot make shared memory; the limit of file sizes (ulimit -Hf) is too small", NULL },
-    [SHORTAGE_MAPPINGS] = { "alpcserver has no more memory mappings, or no memory; raise vm.max_map_count",
+    [SHORTAGE_FILES] = { "no more file descriptors; raise the limit of open files (ulimit -Hn)", NULL },
+    [SHORTAGE_FILE_SIZE] = { "no shared memory; the limit of file sizes (ulimit -Hf) is too small", NULL },
+    [SHORTAGE_MAPPINGS] = { "no more memory mappings, or no memory; raise vm.max_map_count",
                             "/proc/sys/vm/max_map_count" },
-    [SHORTAGE_INSTANCES] = { "alpcserver has no inotify instance; raise fs.inotify.max_user_instances",
+    [SHORTAGE_INSTANCES] = { "no inotify instance; raise fs.inotify.max_user_instances",
                              "/proc/sys/fs/inotify/max_user_instances" },
-    [SHORTAGE_WATCHES] = { "alpcserver has no more inotify watches, one for each port; raise fs.inotify.max_user_watches",
+    [SHORTAGE_WATCHES] = { "no more inotify watches, one for each port; raise fs.inotify.max_user_watches",
                            "/proc/sys/fs/inotify/max_user_watches" },
 };
 
@@ -38,9 +38,9 @@ static void compose(enum shortage what)
     unsigned long value;
 
     if (file && fscanf(file, "%lu", &value) == 1)
-        snprintf(line, sizeof(line), "%s, which is %lu", kinds[what].text, value);
+        snprintf(line, sizeof(line), "alpcserver has %s, which is %lu", kinds[what].text, value);
     else
-        snprintf(line, sizeof(line), "%s", kinds[what].text);
+        snprintf(line, sizeof(line), "alpcserver has %s", kinds[what].text);
     if (file)
         fclose(file);
 }

@@ -4,8 +4,8 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The caller's request fails with a status that says little.  What is short, and where to change that, is said in one line,
- * once while the server lives: on its standard error, and to the program whose request failed, which prints it.
+ * The caller's request fails with a status that says little.  What is short, and where to change that, is said in one
+ * line, once while the server lives: on its standard error, and to the program whose request failed, which prints it.
  */
 
 #ifndef NTALPC_SERVER_SHORTAGE_H

@@ -15,8 +15,8 @@
 #define PHASE(phase) (1u << (phase))
 
 /*
- * Tells an end of a message in a cell.  When its queue is full that is done again later: announcing a message twice does
- * no harm, for its state decides what is received.
+ * Tells an end of a message in a cell.  When its queue is full that is done again later: announcing a message twice
+ * does no harm, for its state decides what is received.
  */
 void sweep_announce(struct connection *connection, enum alpc_end end, uint32_t cell, uint32_t gen);
 
@@ -32,7 +32,7 @@ struct message_list
     unsigned int phases; /* mask: which cells to list */
 };
 
-/* lists the cells of one end's table that are in one of the phases, in the order of sending; the caller frees .messages */
+/* lists the cells of one end's table that are in one of the phases, as they were sent; the caller frees .messages */
 struct message_list sweep_list(struct connection *connection, enum alpc_end owner, unsigned int phases);
 
 /* moves the cells of a list from one phase to another; announces those that made it to the end given, if any */

@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The kernel drops events when more than max_queued_events (16384 by default) wait to be read.  A watch has at most two
- * (the file has gone, and the watch with it), so with few enough watches for each instance none is lost while the server
- * can have more instances.  When some were lost, the kernel is asked which watches it still has.
+ * (the file has gone, and the watch with it), so with few enough watches for each instance none is lost while there can
+ * be more instances.  When some were lost, the kernel is asked which watches it still has.
  */
 
 #include "watch.h"

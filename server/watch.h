@@ -30,12 +30,13 @@ struct watch
 };
 
 /*
- * Makes the file for a handle, with this content, and begins to watch it.  The program opens it once through /proc/PID/fd/N and closes the
- * descriptor.  closed is called when no one has the file open any more: the last handle was closed, or the descriptor never
- * led to one.  *fd is that descriptor, which the caller owns; -1 on failure.
+ * Makes the file for a handle, with this content, and begins to watch it.  The program opens it once through
+ * /proc/PID/fd/N and closes the descriptor.  closed is called when no one has the file open any more: the last handle was
+ * closed, or the descriptor never led to one.  *fd is that descriptor, which the caller owns; -1 on failure.
  *   STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES
  */
-NTSTATUS watch_begin(struct watch *watch, const struct port_file *content, void (*closed)(struct watch *watch), int *fd);
+NTSTATUS watch_begin(struct watch *watch, const struct port_file *content, void (*closed)(struct watch *watch),
+                     int *fd);
 
 /* handles what has happened so far */
 void watch_catch_up(void);

@@ -140,12 +140,20 @@ static bool is_locked(void)
 
 void kill_server(void)
 {
+    int fd;
+
     kill(server, SIGSTOP); /* it makes no other worker */
     kill(server_worker(), SIGKILL);
     kill(server, SIGKILL);
     wait_program(server);
     while (is_locked())
         pass_us(1000);
+    /* the worker, which is nobody's child now, may take a moment to die */
+    while ((fd = raw_connect()) != -1)
+    {
+        close(fd);
+        pass_us(1000);
+    }
 }
 
 /* with the option in addition to -f */
@@ -155,9 +163,7 @@ void start_server(const char *option)
 
     /* a test that failed has left its own */
     if (server > 0 && !waitpid(server, NULL, WNOHANG))
-    {
         kill_server();
-    }
     server = start_program((const char *const[3]){ "-f", option, NULL });
     for (tries = 0; (fd = raw_connect()) == -1; tries++)
     {
@@ -179,7 +185,8 @@ void stop_server(void)
     assert_int_equal(kill(server, SIGTERM), 0);
     result = wait_program(server);
     text = read_log();
-    if (result || strstr(text, "Sanitizer") || strstr(text, "runtime error") || (!server_may_die && strstr(text, "was ended by signal")))
+    if (result || strstr(text, "Sanitizer") || strstr(text, "runtime error") ||
+        (!server_may_die && strstr(text, "was ended by signal")))
         fail_msg("alpcserver ended with %d:\n%s", result, text);
     assert_int_equal(access(prefix.socket, F_OK), -1);
 }
@@ -305,7 +312,7 @@ static void *await_signal(void *arg)
     return sigwait(arg, &sig) ? NULL : arg;
 }
 
-/* hands a connection of its own to the parent, and stays until it is killed: it is what alpcserver takes for the program */
+/* hands a connection of its own to the parent, and stays until it is killed: alpcserver takes it for the program */
 static void __attribute__((noreturn)) stand_in(int parent)
 {
     struct control control = CONTROL_INIT;

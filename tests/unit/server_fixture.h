@@ -57,7 +57,7 @@ unsigned int count_server_fds(void);
 void await_server_fds(unsigned int count);
 
 bool write_file(const char *path, const char *text);
-/* this process goes on in a user namespace of its own, with the same user, and in the other CLONE_ ones; false when it may not */
+/* this process goes on in a user namespace of its own, as the same user, and in other CLONE_ ones; false if it may not */
 bool enter_user_namespace(int others);
 
 /* ---------------------------------------------------------------------------------------------- clients that behave */

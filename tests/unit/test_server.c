@@ -508,7 +508,7 @@ static void test_many_clients(void **state)
         close(fds[i]);
     test_free(fds);
     expect_alive();
-    /* this process, which lives on, has been many Windows processes and begins anew as one: its page, and what watches it */
+    /* this process, which lives on, has been many Windows processes and begins anew as one, with two descriptors */
     i = (unsigned int)raw_connect();
     raw_send((int)i, raw, build_init(raw, PROTOCOL_VERSION));
     assert_int_equal(raw_status((int)i), STATUS_SUCCESS);

@@ -19,8 +19,8 @@ static _Atomic uint64_t threads[PROCESS_THREADS];
 static _Atomic uint32_t peak;
 
 /*
- * Brings one entry of the page up to date.  Several threads may be at it: each of them looks again after it has written,
- * so the last to write has written what is right.
+ * Brings one entry of the page up to date.  Several threads may be at it: each looks again after it has written, so the
+ * last to write has written what is right.
  */
 static void publish(uint32_t i)
 {

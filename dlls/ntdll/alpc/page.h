@@ -35,8 +35,8 @@ static inline uint64_t page_closes(void)
 bool page_closed(const void *handle, uint64_t since, uint64_t until);
 
 /*
- * A thread, with its Windows and its kernel id, begins to use ports; it has ended.  When that was no ordinary end alpcserver
- * has been told before, which looks for the thread in the page.
+ * A thread, with its Windows and its kernel id, begins to use ports; it has ended.  When that was no ordinary end
+ * alpcserver has been told before, which looks for the thread in the page.
  */
 void page_add_thread(uint32_t thread, uint32_t native);
 void page_remove_thread(uint32_t thread);
