@@ -71,10 +71,52 @@ typedef struct _PORT_MESSAGE
 #define LPC_CONNECTION_REQUEST 10
 #define LPC_CONNECTION_REPLY 11
 #define LPC_CANCELED 12
+/* other names of these, and what only the system makes [lpc.md 2.2] */
+#define LPC_INTERNAL_CONNECTION_REPLY 11
+#define LPC_CANCEL_MESSAGE 12
+#define LPC_LEGACY_CONNECTION_REPLY 13
 /* bits beside the type */
 #define LPC_CONTINUATION_REQUIRED 0x2000 /* the receiver must answer, release or cancel the message */
 #define LPC_NO_IMPERSONATE 0x4000
 #define LPC_KERNELMODE_MESSAGE 0x8000
+
+/* [2.1] the layout of 64-bit programs, for any program */
+typedef struct _PORT_MESSAGE64
+{
+    union
+    {
+        struct
+        {
+            SHORT DataLength;
+            SHORT TotalLength;
+        } s1;
+        ULONG Length;
+    } u1;
+    union
+    {
+        struct
+        {
+            SHORT Type;
+            SHORT DataInfoOffset;
+        } s2;
+        ULONG ZeroInit;
+    } u2;
+    union
+    {
+        struct
+        {
+            ULONGLONG UniqueProcess;
+            ULONGLONG UniqueThread;
+        } ClientId;
+        double DoNotUseThisField;
+    };
+    ULONG MessageId;
+    union
+    {
+        ULONGLONG ClientViewSize;
+        ULONG CallbackId;
+    };
+} PORT_MESSAGE64, *PPORT_MESSAGE64;
 
 typedef HANDLE ALPC_HANDLE, *PALPC_HANDLE; /* a number that only means something on its port */
 
@@ -110,8 +152,24 @@ typedef struct _ALPC_PORT_ATTRIBUTES
 #define ALPC_PORFLG_DIRECT_MESSAGE 0x1000000
 #define ALPC_PORFLG_ALLOW_MULTIHANDLE_ATTRIBUTE 0x2000000
 
-/* [3.8] access to a port object */
+/* [3.2] DupObjectTypes, and what a handle attribute says of the handle's type */
+#define OB_FILE_OBJECT_TYPE 0x1
+#define OB_INVALID_OBJECT_TYPE 0x2
+#define OB_THREAD_OBJECT_TYPE 0x4
+#define OB_SEMAPHORE_OBJECT_TYPE 0x8
+#define OB_EVENT_OBJECT_TYPE 0x10
+#define OB_PROCESS_OBJECT_TYPE 0x20
+#define OB_MUTANT_OBJECT_TYPE 0x40
+#define OB_SECTION_OBJECT_TYPE 0x80
+#define OB_REG_KEY_OBJECT_TYPE 0x100
+#define OB_TOKEN_OBJECT_TYPE 0x200
+#define OB_COMPOSITION_OBJECT_TYPE 0x400
+#define OB_JOB_OBJECT_TYPE 0x800
+#define OB_ALL_OBJECT_TYPE_CODES 0xffd
+
+/* [3.8, lpc.md 2.5] access to a port object */
 #define PORT_CONNECT 0x0001
+#define ALPC_PORT_QUERY_STATE 0x0001
 #define PORT_ALL_ACCESS 0x001F0001
 
 /* [3.3] flags of NtAlpcSendWaitReceivePort and NtAlpcConnectPort */
@@ -122,6 +180,7 @@ typedef struct _ALPC_PORT_ATTRIBUTES
 #define ALPC_MSGFLG_TRACK_PORT_REFERENCES 0x40000
 #define ALPC_MSGFLG_WAIT_USER_MODE 0x100000
 #define ALPC_MSGFLG_WAIT_ALERTABLE 0x200000
+#define ALPC_MSGFLG_SIGNAL_ALERTABLE 0x400000
 #define ALPC_MSGFLG_WOW64_CALL 0x80000000
 
 /* [3.5] flags of NtAlpcDisconnectPort and NtAlpcCancelMessage */
@@ -130,8 +189,28 @@ typedef struct _ALPC_PORT_ATTRIBUTES
 #define ALPC_CANCELFLG_NO_CONTEXT_CHECK 0x8
 #define ALPC_CANCELFLG_FLUSH 0x10000
 
+/* [3.5] flags of NtAlpcCreatePortSection */
+#define ALPC_CREATEPORTSECTIONFLG_SECURE 0x40000
+
+/* [3.5] flags of NtAlpcImpersonateClientOfPort; the required level stands in bits 2 and 3 */
+#define ALPC_IMPERSONATEFLG_ANONYMOUS 0x1
+#define ALPC_IMPERSONATEFLG_REQUIRE_IMPERSONATE 0x2
+
 /* [3.9] */
 #define ALPC_MAX_MESSAGE_LENGTH 0xffff
+
+/* [3.9, lpc.md 2.4] of legacy LPC, in bytes */
+#ifdef _WIN64
+#define PORT_MAXIMUM_MESSAGE_LENGTH 512
+#else
+#define PORT_MAXIMUM_MESSAGE_LENGTH 256
+#endif
+#define LPC_MAX_CONNECTION_INFO_SIZE (16 * sizeof(ULONG_PTR))
+#define PORT_TOTAL_MAXIMUM_MESSAGE_LENGTH                                                                              \
+    ((PORT_MAXIMUM_MESSAGE_LENGTH + sizeof(PORT_MESSAGE) + LPC_MAX_CONNECTION_INFO_SIZE + 0xf) & ~(SIZE_T)0xf)
+
+/* [alpc.md 1.3, lpc.md 1.3] the one bit of OBJECT_ATTRIBUTES.Attributes that ports know */
+#define PORT_VALID_OBJECT_ATTRIBUTES OBJ_CASE_INSENSITIVE
 
 /* ---------------------------------------------------------------------------------------------- attributes */
 
@@ -150,6 +229,11 @@ typedef struct _ALPC_MESSAGE_ATTRIBUTES
 #define ALPC_MESSAGE_DIRECT_ATTRIBUTE 0x04000000
 #define ALPC_MESSAGE_WORK_ON_BEHALF_ATTRIBUTE 0x02000000
 
+/* [3.5] */
+#define ALPC_SECFLG_DELETE_EXISTING 0x10000
+#define ALPC_SECFLG_CREATE_HANDLE 0x20000
+#define ALPC_SECFLG_NOSECTIONHANDLE 0x40000
+
 /* [2.4] */
 typedef struct _ALPC_SECURITY_ATTR
 {
@@ -157,6 +241,12 @@ typedef struct _ALPC_SECURITY_ATTR
     PSECURITY_QUALITY_OF_SERVICE QoS;
     ALPC_HANDLE ContextHandle;
 } ALPC_SECURITY_ATTR, *PALPC_SECURITY_ATTR;
+
+/* [3.5] the bit that freezes the contents goes by two names, which say the opposite of each other */
+#define ALPC_VIEWFLG_UNMAP_EXISTING 0x10000
+#define ALPC_VIEWFLG_AUTO_RELEASE 0x20000
+#define ALPC_VIEWFLG_SECURED_ACCESS 0x40000
+#define ALPC_VIEWFLG_NOT_SECURE 0x40000
 
 typedef struct _ALPC_DATA_VIEW_ATTR
 {
@@ -174,6 +264,15 @@ typedef struct _ALPC_CONTEXT_ATTR
     ULONG MessageId;
     ULONG CallbackId;
 } ALPC_CONTEXT_ATTR, *PALPC_CONTEXT_ATTR;
+
+/* [3.4] */
+#define ALPC_HANDLEFLG_DUPLICATE_SAME_ACCESS 0x10000
+#define ALPC_HANDLEFLG_DUPLICATE_SAME_ATTRIBUTES 0x20000
+#define ALPC_HANDLEFLG_INDIRECT 0x40000
+#define ALPC_HANDLEFLG_DUPLICATE_INHERIT 0x80000
+
+/* [3.4] handles in one message */
+#define ALPC_INDIRECT_HANDLE_MAX 512
 
 typedef struct _ALPC_HANDLE_ATTR32
 {
@@ -297,6 +396,12 @@ typedef struct _ALPC_PORT_COMPLETION_LIST_INFORMATION
     ULONG AttributeFlags;
 } ALPC_PORT_COMPLETION_LIST_INFORMATION, *PALPC_PORT_COMPLETION_LIST_INFORMATION;
 
+typedef struct _ALPC_REGISTER_CALLBACK
+{
+    PVOID CallbackObject;
+    PVOID CallbackContext;
+} ALPC_REGISTER_CALLBACK, *PALPC_REGISTER_CALLBACK;
+
 typedef struct _ALPC_MESSAGE_HANDLE_INFORMATION
 {
     ULONG Index;
@@ -305,6 +410,48 @@ typedef struct _ALPC_MESSAGE_HANDLE_INFORMATION
     ULONG ObjectType;
     ACCESS_MASK GrantedAccess;
 } ALPC_MESSAGE_HANDLE_INFORMATION, *PALPC_MESSAGE_HANDLE_INFORMATION;
+
+/* ---------------------------------------------------------------------------------------------- completion lists */
+
+/* [2.6] sizes of data are multiples of 64 */
+#define ALPC_COMPLETION_LIST_BUFFER_GRANULARITY_MASK 0x3f
+
+typedef struct _ALPC_COMPLETION_LIST_STATE
+{
+    union
+    {
+        struct
+        {
+            ULONGLONG Head : 24;
+            ULONGLONG Tail : 24;
+            ULONGLONG ActiveThreadCount : 16;
+        } s1;
+        ULONGLONG Value;
+    } u1;
+} ALPC_COMPLETION_LIST_STATE, *PALPC_COMPLETION_LIST_STATE;
+
+/* [2.6] programs use the Alpc* helpers only; what different threads write lies on lines of its own */
+typedef struct DECLSPEC_ALIGN(128) _ALPC_COMPLETION_LIST_HEADER
+{
+    ULONGLONG StartMagic;
+    ULONG TotalSize;
+    ULONG ListOffset;
+    ULONG ListSize;
+    ULONG BitmapOffset;
+    ULONG BitmapSize;
+    ULONG DataOffset;
+    ULONG DataSize;
+    ULONG AttributeFlags;
+    ULONG AttributeSize;
+    DECLSPEC_ALIGN(128) ALPC_COMPLETION_LIST_STATE State;
+    ULONG LastMessageId;
+    ULONG LastCallbackId;
+    DECLSPEC_ALIGN(128) ULONG PostCount;
+    DECLSPEC_ALIGN(128) ULONG ReturnCount;
+    DECLSPEC_ALIGN(128) ULONG LogSequenceNumber;
+    DECLSPEC_ALIGN(128) RTL_SRWLOCK UserLock;
+    ULONGLONG EndMagic;
+} ALPC_COMPLETION_LIST_HEADER, *PALPC_COMPLETION_LIST_HEADER;
 
 #ifndef NTALPC_NATIVE
 
@@ -316,7 +463,7 @@ typedef struct _ALPC_MESSAGE_HANDLE_INFORMATION
  */
 NTSYSAPI NTSTATUS NTAPI NtAlpcCreatePort(PHANDLE PortHandle, POBJECT_ATTRIBUTES ObjectAttributes,
                                          PALPC_PORT_ATTRIBUTES PortAttributes);
-NTSYSAPI NTSTATUS NTAPI NtAlpcConnectPort(PHANDLE PortHandle, PUNICODE_STRING PortName,
+NTSYSAPI NTSTATUS NTAPI NtAlpcConnectPort(PHANDLE PortHandle, PCUNICODE_STRING PortName,
                                           POBJECT_ATTRIBUTES ObjectAttributes, PALPC_PORT_ATTRIBUTES PortAttributes,
                                           ULONG Flags, PSID RequiredServerSid, PPORT_MESSAGE ConnectionMessage,
                                           PSIZE_T BufferLength, PALPC_MESSAGE_ATTRIBUTES OutMessageAttributes,
@@ -378,8 +525,8 @@ NTSYSAPI ULONG NTAPI AlpcGetHeaderSize(ULONG Flags);
 NTSYSAPI NTSTATUS NTAPI AlpcInitializeMessageAttribute(ULONG AttributeFlags, PALPC_MESSAGE_ATTRIBUTES Buffer,
                                                        SIZE_T BufferSize, PSIZE_T RequiredBufferSize);
 NTSYSAPI PVOID NTAPI AlpcGetMessageAttribute(PALPC_MESSAGE_ATTRIBUTES Buffer, ULONG AttributeFlag);
-NTSYSAPI NTSTATUS NTAPI AlpcRegisterCompletionList(HANDLE PortHandle, PVOID Buffer, ULONG Size, ULONG ConcurrencyCount,
-                                                   ULONG AttributeFlags);
+NTSYSAPI NTSTATUS NTAPI AlpcRegisterCompletionList(HANDLE PortHandle, PALPC_COMPLETION_LIST_HEADER Buffer, ULONG Size,
+                                                   ULONG ConcurrencyCount, ULONG AttributeFlags);
 NTSYSAPI NTSTATUS NTAPI AlpcUnregisterCompletionList(HANDLE PortHandle);
 NTSYSAPI NTSTATUS NTAPI AlpcRundownCompletionList(HANDLE PortHandle);
 NTSYSAPI NTSTATUS NTAPI AlpcAdjustCompletionListConcurrencyCount(HANDLE PortHandle, ULONG ConcurrencyCount);
@@ -442,6 +589,35 @@ typedef struct _LPC_CLIENT_DIED_MSG
     LARGE_INTEGER CreateTime;
 } LPC_CLIENT_DIED_MSG, *PLPC_CLIENT_DIED_MSG;
 
+/* the layouts of 64-bit programs, which 32-bit ones on a 64-bit system use too [lpc.md 2.6] */
+typedef struct _PORT_VIEW64
+{
+    ULONG Length;
+    ULONGLONG SectionHandle;
+    ULONG SectionOffset;
+    ULONGLONG ViewSize;
+    ULONGLONG ViewBase;
+    ULONGLONG ViewRemoteBase;
+} PORT_VIEW64, *PPORT_VIEW64;
+
+typedef struct _REMOTE_PORT_VIEW64
+{
+    ULONG Length;
+    ULONGLONG ViewSize;
+    ULONGLONG ViewBase;
+} REMOTE_PORT_VIEW64, *PREMOTE_PORT_VIEW64;
+
+typedef struct _LPC_CLIENT_DIED_MSG64
+{
+    PORT_MESSAGE64 PortMsg;
+    LARGE_INTEGER CreateTime;
+} LPC_CLIENT_DIED_MSG64, *PLPC_CLIENT_DIED_MSG64;
+
+/* older names */
+typedef PORT_VIEW LPC_SECTION_OWNER_MEMORY, *PLPC_SECTION_OWNER_MEMORY;
+typedef REMOTE_PORT_VIEW LPC_SECTION_MEMORY, *PLPC_SECTION_MEMORY;
+typedef LPC_CLIENT_DIED_MSG CLIENT_DIED_MSG, *PCLIENT_DIED_MSG;
+
 typedef struct _PORT_DATA_ENTRY
 {
     PVOID Base;
@@ -454,11 +630,20 @@ typedef struct _PORT_DATA_INFORMATION
     PORT_DATA_ENTRY DataEntries[1];
 } PORT_DATA_INFORMATION, *PPORT_DATA_INFORMATION;
 
+#ifdef __WINE_WINTERNL_H
+/* the type is there, with one value of another name */
+enum
+{
+    PortBasicInformation,
+    PortDumpInformation
+};
+#else
 typedef enum _PORT_INFORMATION_CLASS
 {
     PortBasicInformation,
     PortDumpInformation
 } PORT_INFORMATION_CLASS;
+#endif
 
 #if !defined(NTALPC_NATIVE) && !defined(__WINE_WINTERNL_H)
 /* [lpc.md 1.2]; Wine's header has its own, narrower prototypes of these */

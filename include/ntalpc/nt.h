@@ -90,6 +90,13 @@ typedef struct _PUBLIC_OBJECT_BASIC_INFORMATION
     ULONG Unused[12];
 } OBJECT_BASIC_INFORMATION;
 
+typedef struct _RTL_SRWLOCK
+{
+    PVOID Ptr;
+} RTL_SRWLOCK;
+
+#define DECLSPEC_ALIGN(size) __attribute__((__aligned__(size)))
+
 #define NTALPC_NATIVE
 #include "ntlpcapi.h"
 

@@ -78,7 +78,7 @@ struct NtAlpcAcceptConnectPort_params
 struct NtAlpcConnectPort_params
 {
     HANDLE *port_handle;
-    UNICODE_STRING *name;
+    const UNICODE_STRING *name;
     OBJECT_ATTRIBUTES *connection_port; /* instead of a name */
     OBJECT_ATTRIBUTES *object_attributes;
     ALPC_PORT_ATTRIBUTES *port_attributes;

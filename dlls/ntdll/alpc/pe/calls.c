@@ -20,7 +20,7 @@ NTSTATUS NTAPI NtAlpcCreatePort(PHANDLE PortHandle, POBJECT_ATTRIBUTES ObjectAtt
     CALL(NtAlpcCreatePort, PortHandle, ObjectAttributes, PortAttributes);
 }
 
-NTSTATUS NTAPI NtAlpcConnectPort(PHANDLE PortHandle, PUNICODE_STRING PortName,
+NTSTATUS NTAPI NtAlpcConnectPort(PHANDLE PortHandle, PCUNICODE_STRING PortName,
                                         POBJECT_ATTRIBUTES ObjectAttributes, PALPC_PORT_ATTRIBUTES PortAttributes,
                                         ULONG Flags, PSID RequiredServerSid, PPORT_MESSAGE ConnectionMessage,
                                         PSIZE_T BufferLength, PALPC_MESSAGE_ATTRIBUTES OutMessageAttributes,

@@ -112,7 +112,8 @@ NTSTATUS NTAPI NtAlpcOpenSenderThread(PHANDLE thread, HANDLE port, PPORT_MESSAGE
 
 /* ---------------------------------------------------------------------------------------------- completion lists */
 
-NTSTATUS NTAPI AlpcRegisterCompletionList(HANDLE port, PVOID buffer, ULONG size, ULONG count, ULONG attributes)
+NTSTATUS NTAPI AlpcRegisterCompletionList(HANDLE port, PALPC_COMPLETION_LIST_HEADER buffer, ULONG size, ULONG count,
+                                          ULONG attributes)
 {
     LATER({ 0 });
 }
