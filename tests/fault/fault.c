@@ -7,6 +7,8 @@
  *   fault clients COUNT   kills that many clients with SIGKILL at random moments; one client must never notice
  *   fault servers COUNT   kills the server program; its clients must learn of it and find the next one
  *   fault threads COUNT   terminates threads inside a client
+ *   fault accepts COUNT   terminates threads inside a server while they accept and answer
+ *   fault suspended COUNT suspends threads just when they are woken for a message
  *   fault hostile SECONDS overwrites one client's shared memory at random; other clients must never notice
  *   fault stopped COUNT   exchanges messages while alpcserver is stopped
  *   fault connections COUNT   a client holds that many connections at once, and each carries a message
@@ -268,15 +270,42 @@ static void test_connections(unsigned int count)
     quit_server(&server);
 }
 
-static void test_threads(unsigned int count)
+/* a client of the ordinary server that does something by itself */
+static void run_role(const char *role, unsigned int count)
 {
     struct peer server = start("server", NULL), client;
     char argument[16];
 
     snprintf(argument, sizeof(argument), "%u", count);
-    client = start("threads", argument);
+    client = start(role, argument);
     finish(&client, "the client");
     quit_server(&server);
+}
+
+static void test_threads(unsigned int count)
+{
+    run_role("threads", count);
+}
+
+/* one that is server and client */
+static void run_alone(const char *role, unsigned int count)
+{
+    char argument[16];
+    struct peer peer;
+
+    snprintf(argument, sizeof(argument), "%u", count);
+    peer = start(role, argument);
+    finish(&peer, "the program");
+}
+
+static void test_accepts(unsigned int count)
+{
+    run_alone("accepts", count);
+}
+
+static void test_suspended(unsigned int count)
+{
+    run_alone("suspended", count);
 }
 
 /* ---------------------------------------------------------------------------------------------- hostile client */
@@ -414,12 +443,13 @@ int main(int argc, char **argv)
         const char *name;
         void (*test)(unsigned int number);
     } tests[] = { { "clients", test_clients }, { "servers", test_servers }, { "threads", test_threads },
+                  { "accepts", test_accepts }, { "suspended", test_suspended },
                   { "hostile", test_hostile }, { "stopped", test_stopped }, { "connections", test_connections } };
     ssize_t length = readlink("/proc/self/exe", directory, sizeof(directory) - 1);
     unsigned int i;
 
     if (argc != 3 || length < 1)
-        fail("usage: fault clients|servers|threads|hostile|stopped|connections NUMBER");
+        fail("usage: fault clients|servers|threads|accepts|suspended|hostile|stopped|connections NUMBER");
     directory[length] = 0;
     *strrchr(directory, '/') = 0;
     setvbuf(stdout, NULL, _IONBF, 0);

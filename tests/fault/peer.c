@@ -6,63 +6,47 @@
  *
  *   peer server NAME              answers each request with its content; ends when asked to, and tells what it has seen
  *   peer tolerant NAME            the same, but does not mind damaged messages
- *   peer client NAME [SECONDS]    sends requests and datagrams of all sizes for ever, or so long, and checks the
- * answers; connects again when the server has gone peer exchange NAME COUNT      connects, prints "ready", waits for a
- * line, exchanges so many messages peer threads NAME COUNT       terminates so many of its own threads in the middle of
- * what they do peer quit NAME                ends the server
+ *   peer server NAME              answers each request with its content; ends when asked to; tells what it has seen
+ *                                 connects again when the server has gone
+ *   peer exchange NAME COUNT      connects, prints "ready", waits for a line, exchanges so many messages
+ *   peer connections NAME COUNT   holds so many connections at once
+ *   peer threads NAME COUNT       terminates so many of its own threads in the middle of what they do (peer_threads.c)
+ *   peer accepts NAME COUNT       terminates threads of a server while they accept and answer
+ *   peer suspended NAME COUNT     suspends threads that wait for a message
+ *   peer quit NAME                ends the server
  *
  * The last line of each is "ok: ..." if nothing was wrong.
  */
 
-#define WIN32_NO_STATUS
-#include <windows.h>
-#undef WIN32_NO_STATUS
-#include <ntstatus.h>
-#include <winternl.h>
-#include <stdio.h>
+#include "peer.h"
 
-#include "ntlpcapi.h"
-
-#define HEADER ((ULONG)sizeof(PORT_MESSAGE))
-#define MOST_DATA (0xffff - HEADER)
 #define QUIT 0x74697571 /* first word of the request that ends the server */
-
-/* no call may take longer than this, whatever happens to the other side */
-#define HANG_MS 30000
 #define SERVER_THREADS 2
 
-struct message
-{
-    PORT_MESSAGE header;
-    unsigned char data[MOST_DATA + 1];
-};
+LONG mistakes;
 
-static LONG mistakes;
-
-static void mistake(const char *what, ULONG a, ULONG b)
+void mistake(const char *what, ULONG a, ULONG b)
 {
     printf("MISTAKE: %s (%08lx, %08lx)\n", what, (unsigned long)a, (unsigned long)b);
     if (InterlockedIncrement(&mistakes) == 20)
         ExitProcess(1);
 }
 
-static ULONG next_random(ULONG *state)
+ULONG next_random(ULONG *state)
 {
     *state ^= *state << 13;
     *state ^= *state >> 17;
     return *state ^= *state << 5;
 }
 
-/* most messages are small; every size occurs */
-static ULONG random_size(ULONG *random)
+ULONG random_size(ULONG *random)
 {
     ULONG most = next_random(random) % 8 ? next_random(random) % 2 ? 64 : 1000 : MOST_DATA;
 
     return 4 + next_random(random) % (most - 3);
 }
 
-/* the content of a message follows from its first word */
-static void fill(struct message *message, ULONG seed, ULONG size)
+void fill(struct message *message, ULONG seed, ULONG size)
 {
     ULONG i;
 
@@ -87,7 +71,7 @@ static BOOL is_intact(const struct message *message)
     return TRUE;
 }
 
-static NTSTATUS exchange(HANDLE port, ULONG flags, struct message *send, struct message *receive, LONG milliseconds)
+NTSTATUS exchange(HANDLE port, ULONG flags, struct message *send, struct message *receive, LONG milliseconds)
 {
     LARGE_INTEGER timeout = { .QuadPart = -10000 * (LONGLONG)milliseconds };
     SIZE_T size = receive ? HEADER + MOST_DATA : 0;
@@ -249,14 +233,13 @@ static void run_server(UNICODE_STRING *name)
 
 /* ---------------------------------------------------------------------------------------------- client */
 
-static BOOL is_end(NTSTATUS status)
+BOOL is_end(NTSTATUS status)
 {
     return status == STATUS_PORT_DISCONNECTED || status == STATUS_PORT_CLOSED ||
            status == STATUS_PORT_CONNECTION_REFUSED;
 }
 
-/* waits for the server to be there; NULL when it does not come */
-static HANDLE connect_to(UNICODE_STRING *name, ULONG seconds)
+HANDLE connect_to(UNICODE_STRING *name, ULONG seconds)
 {
     ULONG begun = GetTickCount();
 
@@ -277,15 +260,7 @@ static HANDLE connect_to(UNICODE_STRING *name, ULONG seconds)
     }
 }
 
-struct client
-{
-    HANDLE port;
-    ULONG random;
-    LONG messages;
-    struct message *send, *receive;
-};
-
-static BOOL init_client(struct client *client, HANDLE port, ULONG seed)
+BOOL init_client(struct client *client, HANDLE port, ULONG seed)
 {
     *client = (struct client){ .port = port, .random = seed | 1 };
     client->send = malloc(sizeof(*client->send));
@@ -293,7 +268,7 @@ static BOOL init_client(struct client *client, HANDLE port, ULONG seed)
     return client->send && client->receive;
 }
 
-static void free_client(struct client *client)
+void free_client(struct client *client)
 {
     free(client->send);
     free(client->receive);
@@ -401,98 +376,6 @@ static void run_exchange(UNICODE_STRING *name, ULONG count)
     free_client(&client);
 }
 
-static LONG thread_messages;
-
-/*
- * A worker has its buffers from outside and is terminated only once it has begun to work: a thread that dies in the
- * heap or in the loader takes their locks along, on Windows too.
- */
-struct worker
-{
-    struct client client;
-    HANDLE thread;
-    volatile LONG works;
-};
-
-static DWORD WINAPI __attribute__((noreturn)) work(void *arg)
-{
-    struct worker *worker = arg;
-    struct client *client = &worker->client;
-
-    for (;;)
-    {
-        /* asynchronous answers on a port that all share would go to the wrong thread */
-        BOOL sync = next_random(&client->random) % 8 != 0;
-        NTSTATUS status;
-
-        fill(client->send, next_random(&client->random) | 0x80000000, random_size(&client->random));
-        status = exchange(client->port, sync ? ALPC_MSGFLG_SYNC_REQUEST : ALPC_MSGFLG_RELEASE_MESSAGE, client->send,
-                          sync ? client->receive : NULL, HANG_MS);
-        if (status)
-            mistake("exchange in a thread", status, 0);
-        InterlockedIncrement(&thread_messages);
-        worker->works = TRUE;
-    }
-}
-
-static void start_worker(struct worker *worker)
-{
-    worker->works = FALSE;
-    worker->thread = CreateThread(NULL, 0x10000, work, worker, 0, NULL);
-}
-
-static void end_worker(struct worker *worker)
-{
-    ULONG begun = GetTickCount();
-
-    while (!worker->works && GetTickCount() - begun < HANG_MS)
-        Sleep(0);
-    TerminateThread(worker->thread, 1);
-    if (!worker->works || WaitForSingleObject(worker->thread, HANG_MS))
-        mistake("a thread hangs", worker->works, 0);
-    CloseHandle(worker->thread);
-}
-
-static void pause_for(ULONG microseconds)
-{
-    LARGE_INTEGER frequency, begin, now;
-
-    QueryPerformanceFrequency(&frequency);
-    QueryPerformanceCounter(&begin);
-    do
-        QueryPerformanceCounter(&now);
-    while ((ULONG)((now.QuadPart - begin.QuadPart) * 1000000 / frequency.QuadPart) < microseconds);
-}
-
-static void run_threads(UNICODE_STRING *name, ULONG count)
-{
-    HANDLE port = connect_to(name, 60);
-    struct worker workers[4];
-    ULONG random = 4711, i;
-
-    for (i = 0; i < 4; i++)
-    {
-        if (!port || !init_client(&workers[i].client, port, i * 1000 + 17))
-        {
-            mistake("no connection", 0, 0);
-            return;
-        }
-        start_worker(&workers[i]);
-    }
-    for (i = 0; i < count && !mistakes; i++)
-    {
-        struct worker *victim = &workers[next_random(&random) % 4];
-
-        pause_for(next_random(&random) % 1000);
-        end_worker(victim);
-        start_worker(victim);
-    }
-    for (i = 0; i < 4; i++)
-        end_worker(&workers[i]);
-    printf("%lu threads terminated, %ld messages\n", (unsigned long)count, thread_messages);
-    NtClose(port);
-}
-
 /* every connection carries a request while all the others are there too */
 static void run_connections(UNICODE_STRING *name, ULONG count)
 {
@@ -553,6 +436,10 @@ int main(int argc, char **argv)
         run_connections(&name, number);
     else if (!strcmp(role, "threads"))
         run_threads(&name, number);
+    else if (!strcmp(role, "accepts"))
+        run_accepts(&name, number);
+    else if (!strcmp(role, "suspended"))
+        run_suspended(&name, number);
     else if (!strcmp(role, "quit"))
         run_quit(&name);
     else
