@@ -134,6 +134,7 @@ enum /* information classes */
     TokenStatistics = 10,
     TokenSessionId = 12,
     ProcessBasicInformation = 0,
+    ThreadBasicInformation = 0,
     SystemHandleInformation = 16,
     SystemExtendedHandleInformation = 64,
 };
@@ -177,6 +178,7 @@ HOST_CALL(NtDuplicateObject,
           (HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE *target, ACCESS_MASK access,
            ULONG attributes, ULONG options),
           (source_process, source, target_process, target, access, attributes, options))
+HOST_CALL(NtGetContextThread, (HANDLE handle, void *context), (handle, context))
 HOST_CALL(NtOpenIoCompletion, (HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *oa), (handle, access, oa))
 HOST_CALL(NtOpenProcess, (HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *oa, CLIENT_ID *id),
           (handle, access, oa, id))
@@ -184,6 +186,8 @@ HOST_CALL(NtQueryInformationFile,
           (HANDLE handle, IO_STATUS_BLOCK *io, void *information, ULONG size, int information_class),
           (handle, io, information, size, information_class))
 HOST_CALL(NtQueryInformationProcess, (HANDLE handle, int information_class, void *information, ULONG size, ULONG *used),
+          (handle, information_class, information, size, used))
+HOST_CALL(NtQueryInformationThread, (HANDLE handle, int information_class, void *information, ULONG size, ULONG *used),
           (handle, information_class, information, size, used))
 HOST_CALL(NtQueryInformationToken, (HANDLE handle, int information_class, void *information, ULONG size, ULONG *used),
           (handle, information_class, information, size, used))
@@ -199,12 +203,15 @@ HOST_CALL(NtReadFile,
           (HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *io, void *buffer, ULONG size,
            LARGE_INTEGER *offset, ULONG *key),
           (handle, event, apc, apc_context, io, buffer, size, offset, key))
+HOST_CALL(NtResumeThread, (HANDLE handle, ULONG *count), (handle, count))
 HOST_CALL(NtSetInformationFile,
           (HANDLE handle, IO_STATUS_BLOCK *io, void *information, ULONG size, int information_class),
           (handle, io, information, size, information_class))
 HOST_CALL(NtSetIoCompletion, (HANDLE handle, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, SIZE_T count),
           (handle, key, value, status, count))
 HOST_CALL(NtSetSecurityObject, (HANDLE handle, ULONG information, void *descriptor), (handle, information, descriptor))
+HOST_CALL(NtSuspendThread, (HANDLE handle, ULONG *count), (handle, count))
+HOST_CALL(NtTerminateThread, (HANDLE handle, LONG status), (handle, status))
 /* makes a handle for an open file, which stays the caller's too */
 HOST_CALL(wine_server_fd_to_handle, (int fd, ULONG access, ULONG attributes, HANDLE *handle),
           (fd, access, attributes, handle))

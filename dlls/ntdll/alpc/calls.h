@@ -36,6 +36,8 @@ NTSTATUS call_NtSetSecurityObject(void *args);
 NTSTATUS call_NtQueryDirectoryObject(void *args);
 NTSTATUS call_check_name(void *args);
 NTSTATUS call_NtCreateIoCompletion(void *args);
-NTSTATUS call_thread_terminated(void *args);
+
+/* thread_calls.c */
+NTSTATUS call_NtTerminateThread(void *args);
 
 #endif

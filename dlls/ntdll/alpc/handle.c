@@ -137,6 +137,7 @@ static NTSTATUS identify(struct thread *thread, HANDLE handle, struct port **por
     struct handle_view view;
     NTSTATUS status;
 
+    thread_begin_steps(thread);
     do
     {
         handle_table_look(handle, &view);
@@ -146,6 +147,7 @@ static NTSTATUS identify(struct thread *thread, HANDLE handle, struct port **por
             status = STATUS_RETRY;
         drop_closing(thread);
     } while (status == STATUS_RETRY);
+    thread_end_steps(thread);
     return status;
 }
 
@@ -192,13 +194,17 @@ static bool leads_to(struct thread *thread, HANDLE handle, const struct port *po
     return same;
 }
 
-/* wineserver opens it through this process, if it can see into it */
+/*
+ * wineserver opens it through this process, if it can see into it.  Where it has other process ids this may be another
+ * file; that is so always or never, and found out once.
+ */
 static NTSTATUS open_file(struct thread *thread, ULONG attributes)
 {
     char path[64];
     WCHAR wide[64];
     UNICODE_STRING name = { .Buffer = wide };
     OBJECT_ATTRIBUTES oa = { .Length = sizeof(oa), .ObjectName = &name, .Attributes = attributes & OBJ_INHERIT };
+    static _Atomic bool proven;
     IO_STATUS_BLOCK io;
     int i, length = snprintf(path, sizeof(path), "\\??\\unix\\proc\\%d\\fd\\%d", (int)getpid(), thread->hold.file);
     NTSTATUS status;
@@ -209,14 +215,16 @@ static NTSTATUS open_file(struct thread *thread, ULONG attributes)
     /* not for synchronous use, so that the name can be attached */
     status = host_NtCreateFile(&thread->hold.handle, PORT_ALL_ACCESS, &oa, &io, NULL, 0, FILE_SHARE_ALL, FILE_OPEN, 0,
                                NULL, 0);
-    /* where wineserver has other process ids it may be another file */
-    if (!status && !leads_to(thread, thread->hold.handle, thread->hold.port))
+    if (status || atomic_load(&proven))
+        return status;
+    if (leads_to(thread, thread->hold.handle, thread->hold.port))
     {
-        handle_close(thread, thread->hold.handle);
-        thread->hold.handle = NULL;
-        status = STATUS_OBJECT_TYPE_MISMATCH;
+        atomic_store(&proven, true);
+        return STATUS_SUCCESS;
     }
-    return status;
+    handle_close(thread, thread->hold.handle);
+    thread->hold.handle = NULL;
+    return STATUS_OBJECT_TYPE_MISMATCH;
 }
 
 /* sends it to wineserver: needs nothing of the system, but a file that has come in this way cannot hold a name */
@@ -269,6 +277,7 @@ NTSTATUS handle_create(struct thread *thread, ULONG attributes, HANDLE *handle)
     NTSTATUS status;
 
     handle_table_look_ahead(&view);
+    thread_begin_steps(thread);
     if (port->light)
         status = make_event(thread, attributes);
     else if (hold->placeholder)
@@ -276,6 +285,7 @@ NTSTATUS handle_create(struct thread *thread, ULONG attributes, HANDLE *handle)
     else
         status = send_file(thread, attributes);
     close_file(hold);
+    thread_end_steps(thread);
     if (status)
         return status;
     *handle = hold->handle;
@@ -307,11 +317,13 @@ static void withdraw(struct thread *thread)
     hold->handle = NULL;
     if (!handle)
         return;
+    thread_begin_steps(thread);
     closes_begin(closes);
     if (!hold->listed || handle_table_take(thread, handle, hold->port, NULL))
         host_NtClose(handle);
     closes_end(closes);
     drop_closing(thread);
+    thread_end_steps(thread);
 }
 
 void handle_give_back(struct thread *thread)
@@ -340,6 +352,7 @@ NTSTATUS handle_close(struct thread *thread, HANDLE handle)
     struct port *port;
     NTSTATUS status;
 
+    thread_begin_steps(thread);
     handle_table_look_ahead(&view);
     closes_begin(closes);
     port = handle_table_take(thread, handle, NULL, NULL);
@@ -348,6 +361,7 @@ NTSTATUS handle_close(struct thread *thread, HANDLE handle)
         thread_release(thread, USE_PORT);
     closes_end(closes);
     drop_closing(thread);
+    thread_end_steps(thread);
     return status;
 }
 
@@ -360,6 +374,7 @@ NTSTATUS handle_duplicate(struct thread *thread, HANDLE source, HANDLE target_pr
     struct port *port;
     NTSTATUS status;
 
+    thread_begin_steps(thread);
     handle_table_look_ahead(&view);
     port = handle_if_port(thread, source);
     if (closing)
@@ -380,5 +395,6 @@ NTSTATUS handle_duplicate(struct thread *thread, HANDLE source, HANDLE target_pr
     }
     drop_closing(thread);
     thread_release(thread, USE_PORT);
+    thread_end_steps(thread);
     return status;
 }

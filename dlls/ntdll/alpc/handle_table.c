@@ -178,6 +178,8 @@ static NTSTATUS put(struct thread *thread, HANDLE handle, struct port *port, con
 
     if (!entry)
         return STATUS_NO_MEMORY;
+    if (!port->refs)
+        return STATUS_PORT_DISCONNECTED;
     if (view->version != VERSION_ANY && view->version != atomic_load(&entry->version))
         return STATUS_RETRY;
     old = port_of(atomic_load(&entry->port));

@@ -42,6 +42,7 @@ struct port *handle_table_find(struct thread *thread, HANDLE handle);
  * The host has said that the handle is the port's, which is in use by the thread (USE_PORT) then.  Another port that
  * stood there is in the thread's hold as replaced. STATUS_RETRY: another thread has changed the entry since the view
  *   STATUS_INVALID_HANDLE: the value is too high; STATUS_NO_MEMORY
+ *   STATUS_PORT_DISCONNECTED: the port has lost its last reference, and is only still in use
  */
 NTSTATUS handle_table_put(struct thread *thread, HANDLE handle, struct port *port, const struct handle_view *view);
 

@@ -58,8 +58,11 @@ static NTSTATUS query_name(struct thread *thread, HANDLE handle, struct port_nam
 NTSTATUS name_create(struct thread *thread, const struct captured_attributes *attributes, struct port_name *name)
 {
     OBJECT_ATTRIBUTES oa = lookup(attributes);
-    NTSTATUS status = host_NtCreateIoCompletion(&thread->hold.placeholder, IO_COMPLETION_ALL_ACCESS, &oa, 0);
+    NTSTATUS status;
 
+    thread_begin_steps(thread);
+    status = host_NtCreateIoCompletion(&thread->hold.placeholder, IO_COMPLETION_ALL_ACCESS, &oa, 0);
+    thread_end_steps(thread);
     return status ? status : query_name(thread, thread->hold.placeholder, name);
 }
 
@@ -90,10 +93,14 @@ NTSTATUS name_find(struct thread *thread, const struct captured_attributes *attr
     const struct scratch_mark begin = thread->scratch;
     unsigned int tries;
     HANDLE handle;
-    NTSTATUS status = host_NtOpenIoCompletion(&handle, IO_COMPLETION_ALL_ACCESS, &oa);
+    NTSTATUS status;
 
-    if (status)
+    thread_begin_steps(thread);
+    if ((status = host_NtOpenIoCompletion(&handle, IO_COMPLETION_ALL_ACCESS, &oa)))
+    {
+        thread_end_steps(thread);
         return status;
+    }
     for (tries = 0; !(status = name_of_handle(thread, handle, name, number)) && !*number && tries < READY_TRIES;
          tries++)
     {
@@ -101,5 +108,6 @@ NTSTATUS name_find(struct thread *thread, const struct captured_attributes *attr
         nanosleep(&pause, NULL);
     }
     host_NtClose(handle);
+    thread_end_steps(thread);
     return status;
 }

@@ -215,6 +215,7 @@ static struct connection *attach_connection(struct thread *thread, struct port *
     port->main->refs++;
     process_unlock(&saved);
     connection = make_connection(thread, &info, 0, port->main);
+    thread_close_fds(thread);
     return set_slot(port, slot, connection);
 }
 
@@ -346,6 +347,7 @@ struct port *object_connection_port(struct thread *thread, uint64_t key, uint64_
         port_destroy(port);
         port = NULL;
     }
+    thread_close_fds(thread);
     port = hold_port(thread, port);
     signals_restore(&saved);
     return port;
@@ -377,6 +379,7 @@ struct port *object_communication_port(struct thread *thread, enum port_kind kin
     signals_block(&saved);
     main = main_queue_get(thread, info->queue, info->end == END_SERVER, first + 1);
     port = communication_port(thread, kind, key, flags, make_connection(thread, info, first, main));
+    thread_close_fds(thread);
     signals_restore(&saved);
     return port;
 }

@@ -10,7 +10,6 @@
 #include "handle.h"
 #include "handle_table.h"
 #include "name.h"
-#include "page.h"
 #include "process.h"
 #include "type.h"
 #include "unixlib.h"
@@ -385,28 +384,5 @@ NTSTATUS call_NtQueryDirectoryObject(void *args)
         if (params->single)
             break;
     }
-    return STATUS_SUCCESS;
-}
-
-/* ---------------------------------------------------------------------------------------------- threads */
-
-/*
- * What a thread of this process had in hand is given back here, and one that never had a record had nothing. alpcserver
- * looks at the messages that were in its hands.
- */
-NTSTATUS call_thread_terminated(void *args)
-{
-    const struct thread_terminated_params *params = args;
-    struct thread_gone_request request = { .process = params->process_id, .thread = params->thread_id };
-    struct thread *thread;
-
-    if (request.process == process_id() && !thread_settle(request.process, request.thread))
-        return STATUS_SUCCESS;
-    if (!(thread = current_thread()))
-        return STATUS_NO_MEMORY;
-    thread_scratch_begin(thread);
-    process_notify(thread, REQUEST_thread_gone, &request);
-    if (request.process == process_id())
-        page_remove_thread(request.thread);
     return STATUS_SUCCESS;
 }

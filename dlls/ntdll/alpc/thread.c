@@ -118,6 +118,7 @@ void thread_hold_file(struct thread *thread)
 /* what the record's thread had, or has, in hand */
 static void give_back(struct thread *thread)
 {
+    atomic_store(&thread->busy, 0);
     if (thread_give_back)
         thread_give_back(thread);
     thread->hold = no_hold;
@@ -185,31 +186,43 @@ struct thread *thread_register(uint32_t process_id, uint32_t thread_id)
 #define SETTLE_TRIES 10000
 #define SETTLE_PAUSE_NS 100000
 
-bool thread_settle(uint32_t process_id, uint32_t thread_id)
+static struct thread *find_record(uint32_t process_id, uint32_t thread_id)
 {
-    static const struct timespec pause = { .tv_nsec = SETTLE_PAUSE_NS };
     uint64_t who = (uint64_t)process_id << 32 | thread_id;
-    uint32_t native = 0, me = (uint32_t)syscall(SYS_gettid);
     struct thread *thread;
-    int tries, use;
 
     for (thread = atomic_load(&records); thread; thread = thread->next)
-        if (thread->sleeper == who && (native = atomic_load(&thread->native)))
+        if (thread->sleeper == who && atomic_load(&thread->native))
             break;
-    if (!thread || native == me)
-        return false;
+    return thread;
+}
+
+const struct thread *thread_find(uint32_t process_id, uint32_t thread_id)
+{
+    return find_record(process_id, thread_id);
+}
+
+void thread_settle(uint32_t process_id, uint32_t thread_id)
+{
+    static const struct timespec pause = { .tv_nsec = SETTLE_PAUSE_NS };
+    struct thread *thread = find_record(process_id, thread_id);
+    uint32_t native = thread ? atomic_load(&thread->native) : 0;
+    int tries, use;
+
+    if (!native)
+        return;
     for (tries = 0; !thread_dead(native) && tries < SETTLE_TRIES; tries++)
         nanosleep(&pause, NULL);
     /* another thread may have taken the record for its own, with what was in it */
-    if (tries == SETTLE_TRIES || !atomic_compare_exchange_strong(&thread->native, &native, me))
-        return true;
+    if (tries == SETTLE_TRIES ||
+        !atomic_compare_exchange_strong(&thread->native, &native, (uint32_t)syscall(SYS_gettid)))
+        return;
     thread->cell = NULL;
     give_back(thread);
     for (use = 0; use < THREAD_USES; use++)
         thread_release(thread, use);
     thread->sleeper = 0;
     atomic_store(&thread->native, 0);
-    return true;
 }
 
 void thread_unregister(void)

@@ -60,6 +60,7 @@ struct thread
     enum cell_phase back;    /* phase it goes back to when the copy faults */
     uint32_t gen;
     struct thread_hold hold;
+    _Atomic uint32_t busy;       /* inside of so many pairs of thread_begin_steps and thread_end_steps */
     struct scratch_mark scratch; /* for copies of the program's arguments */
     struct scratch *scratches;   /* the first of its pieces */
     _Atomic uint32_t native;     /* kernel's thread id; 0 = record is free */
@@ -71,11 +72,14 @@ extern __thread struct thread *thread_record;
 /* the slow part of thread_current: the first call of a thread.  NULL when memory is short */
 struct thread *thread_register(uint32_t process_id, uint32_t thread_id);
 
+/* the record of a thread of this process; NULL if it has made no call that needs one */
+const struct thread *thread_find(uint32_t process_id, uint32_t thread_id);
+
 /*
- * A thread of this process has been terminated: waits, for a second at most, until it runs no more, which is later than
- * Wine says, and gives back what it had in hand.  Returns false, at once, if it never made a call that needs a record.
+ * Such a thread has been terminated: waits, for a second at most, until it runs no more, which is later than Wine says,
+ * and gives back what it had in hand.
  */
-bool thread_settle(uint32_t process_id, uint32_t thread_id);
+void thread_settle(uint32_t process_id, uint32_t thread_id);
 
 /*
  * Gives back what the hold of a record has, which is that of the calling thread or of one that has ended.  The native
@@ -142,6 +146,24 @@ static inline void *thread_use(struct thread *thread, enum thread_use use, _Atom
             return object;
         object = again;
     }
+}
+
+/*
+ * The thread asks the host to make or close handles, which it would not know of if it ended before the host has
+ * returned: who terminates it in this process lets it come to the end of that first.
+ */
+static inline void thread_begin_steps(struct thread *thread)
+{
+    atomic_store_explicit(&thread->busy, atomic_load_explicit(&thread->busy, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void thread_end_steps(struct thread *thread)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    atomic_store_explicit(&thread->busy, atomic_load_explicit(&thread->busy, memory_order_relaxed) - 1,
+                          memory_order_relaxed);
 }
 
 static inline void thread_release(struct thread *thread, enum thread_use use)

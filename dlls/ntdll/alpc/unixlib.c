@@ -86,5 +86,5 @@ __attribute__((visibility("default"))) NTSTATUS (*const __wine_unix_call_funcs[u
     CALL(NtQuerySystemInformation),
     CALL(check_name),
     CALL(NtCreateIoCompletion),
-    CALL(thread_terminated),
+    CALL(NtTerminateThread),
 };

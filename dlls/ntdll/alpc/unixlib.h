@@ -34,7 +34,7 @@ enum unix_call
     unix_NtQuerySystemInformation,
     unix_check_name,
     unix_NtCreateIoCompletion,
-    unix_thread_terminated,
+    unix_NtTerminateThread,
     unix_call_count
 };
 
@@ -197,10 +197,10 @@ struct NtCreateIoCompletion_params
     ULONG threads;
 };
 
-struct thread_terminated_params
+struct NtTerminateThread_params
 {
-    ULONG process_id;
-    ULONG thread_id;
+    HANDLE thread;
+    LONG exit_status;
 };
 
 #endif

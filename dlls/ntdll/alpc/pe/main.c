@@ -190,13 +190,6 @@ BOOL is_port_handle(HANDLE handle)
            __atomic_load_n(&port_handles[index / 8], __ATOMIC_SEQ_CST) >> index % 8 & 1;
 }
 
-BOOL is_current_thread(const CLIENT_ID *id)
-{
-    const struct teb *teb = (const void *)NtCurrentTeb();
-
-    return id->UniqueProcess == teb->ClientId[0] && id->UniqueThread == teb->ClientId[1];
-}
-
 BOOL WINAPI DllMainCRTStartup(HINSTANCE instance, DWORD reason, void *reserved);
 
 BOOL WINAPI DllMainCRTStartup(HINSTANCE instance, DWORD reason, void *reserved)

@@ -13,7 +13,6 @@
 #define SYSTEM_HANDLE_INFORMATION_CLASS 16
 #define SYSTEM_EXTENDED_HANDLE_INFORMATION_CLASS 64
 
-__declspec(dllimport) NTSTATUS NTAPI NtQueryInformationThread(HANDLE, THREADINFOCLASS, PVOID, ULONG, PULONG);
 
 /* mingw's headers do not have these */
 NTSTATUS NTAPI NtCreateIoCompletion(PHANDLE, ACCESS_MASK, POBJECT_ATTRIBUTES, ULONG);
@@ -168,33 +167,10 @@ NTSTATUS NTAPI NtCreateIoCompletion(PHANDLE Handle, ACCESS_MASK Access, POBJECT_
 
 /* ---------------------------------------------------------------------------------------------- threads */
 
-struct thread_basic_information
-{
-    NTSTATUS exit_status;
-    PVOID teb;
-    CLIENT_ID id;
-    ULONG_PTR affinity;
-    LONG priority, base_priority;
-};
-
-/*
- * A thread that is terminated inside a call leaves messages half sent or unanswered; the processes at the other ends
- * must learn of it.  One that terminates itself never comes back from the host.
- */
 NTSTATUS NTAPI NtTerminateThread(HANDLE Thread, NTSTATUS ExitStatus)
 {
-    struct thread_basic_information basic;
-    struct thread_terminated_params params;
-    BOOL known = handle_closes && !NtQueryInformationThread(Thread, (THREADINFOCLASS)0, &basic, sizeof(basic), NULL);
-    NTSTATUS status;
+    struct NtTerminateThread_params params = { Thread, ExitStatus };
 
-    if (known && is_current_thread(&basic.id))
-        unix_call(unix_thread_detach, NULL);
-    status = __wine_host_NtTerminateThread(Thread, ExitStatus);
-    if (status || !known)
-        return status;
-    params.process_id = (ULONG)(ULONG_PTR)basic.id.UniqueProcess;
-    params.thread_id = (ULONG)(ULONG_PTR)basic.id.UniqueThread;
-    unix_call(unix_thread_terminated, &params);
-    return STATUS_SUCCESS;
+    return native_half_present() ? unix_call(unix_NtTerminateThread, &params)
+                                 : __wine_host_NtTerminateThread(Thread, ExitStatus);
 }

@@ -41,9 +41,6 @@ extern struct handle_closes *handle_closes;
 /* whether the value is known to be a port's handle */
 BOOL is_port_handle(HANDLE handle);
 
-/* whether these are the ids of the calling thread */
-BOOL is_current_thread(const CLIENT_ID *id);
-
 #define CURRENT_PROCESS ((HANDLE)(LONG_PTR)-1)
 
 /* the system calls of the host that are replaced here */
