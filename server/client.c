@@ -10,6 +10,7 @@
 #include "process.h"
 #include "server.h"
 #include "shortage.h"
+#include "state.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -162,7 +163,9 @@ static bool client_request(struct client *client)
         return false;
     }
     trace(client, "->", type, &type->request, client->in, 0);
+    state_request_begins();
     status = request_handle(&client->caller, header, data, &reply);
+    state_request_ends();
     keep = client_reply(client, type, status, &reply);
     reply_release(&reply);
     client->in_size = 0;

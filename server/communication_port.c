@@ -10,6 +10,7 @@
 #include "death.h"
 #include "request.h"
 #include "sharing.h"
+#include "state.h"
 
 #include <stdlib.h>
 
@@ -42,6 +43,9 @@ static NTSTATUS attach(struct port *port, struct process *process, struct reply 
     if ((end == END_SERVER && (status = roster_add_receiver(roster, process))) ||
         (status = sharing_add(connection, end, process, &answer->process)))
         return status;
+    if (end == END_SERVER)
+        object_changed(roster->port, roster->port->ops);
+    connection_changed(connection);
     answer->queue = roster->id;
     answer->slot = connection->slot;
     if (end == END_SERVER)
@@ -85,12 +89,18 @@ static void closed(struct port *port)
         death_of_port(connection_of(port), end_of(port));
 }
 
+static void save(const struct port *port, struct state_writer *writer)
+{
+    state_write(writer, connection_of(port) ? connection_of(port)->object.key : 0);
+}
+
 static const struct port_ops client_ops = {
     .kind = PORT_CLIENT,
     .attach = attach,
     .disconnect = disconnect,
     .name = no_name,
     .describe = describe,
+    .save = save,
     .closed = closed,
 };
 
@@ -100,6 +110,7 @@ static const struct port_ops server_ops = {
     .disconnect = disconnect,
     .name = no_name,
     .describe = describe,
+    .save = save,
     .closed = closed,
 };
 
@@ -116,6 +127,31 @@ NTSTATUS communication_port_create(struct connection *connection, enum alpc_end 
     port->connection = connection;
     connection->end[end] = &port->port;
     return STATUS_SUCCESS;
+}
+
+bool communication_port_restore(uint64_t key, struct state_reader *reader)
+{
+    uint64_t serial = state_read(reader);
+    enum port_kind kind = (enum port_kind)state_read(reader);
+    enum alpc_end end = kind == PORT_CLIENT ? END_CLIENT : END_SERVER;
+    struct communication_port *port;
+    struct connection *connection;
+
+    if (kind == PORT_CONNECTION)
+        return true;
+    if (!(port = calloc(1, sizeof(*port))) ||
+        !port_restore(&port->port, end == END_CLIENT ? &client_ops : &server_ops, key, serial, reader))
+        return false;
+    connection = (struct connection *)object_find(OBJECT_CONNECTION, state_read(reader));
+    if (!connection || connection->stage & LINK_CLOSED(end) || connection->end[end])
+    {
+        /* it had closed already, or was never finished */
+        port_close(&port->port);
+        return false;
+    }
+    port->connection = connection;
+    connection->end[end] = &port->port;
+    return true;
 }
 
 void communication_port_abandon(struct connection *connection, enum alpc_end end)

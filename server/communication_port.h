@@ -18,4 +18,7 @@ NTSTATUS communication_port_create(struct connection *connection, enum alpc_end 
 /* undoes that, if there is a port, before anybody could see it; the connection stays as it is */
 void communication_port_abandon(struct connection *connection, enum alpc_end end);
 
+/* makes one again that another alpcserver has known; its connection is there.  A connection port is left alone */
+bool communication_port_restore(uint64_t key, struct state_reader *reader);
+
 #endif

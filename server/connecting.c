@@ -10,6 +10,7 @@
 #include "communication_port.h"
 #include "death.h"
 #include "sharing.h"
+#include "state.h"
 #include "sweep.h"
 
 #include "ntalpc/nt.h"
@@ -95,6 +96,8 @@ NTSTATUS connecting_begin(struct roster *roster, uint32_t max_message, const str
     }
     gen = cell_send(&connection->channel.header->connect, CELL_QUEUED + END_SERVER, actor);
     sweep_announce(connection, END_SERVER, CELL_CONNECT, gen);
+    port_changed(connection->end[END_CLIENT]);
+    connection_changed(connection);
     *result = connection;
     return STATUS_SUCCESS;
 }
@@ -151,19 +154,45 @@ static void refuse(struct connection *connection)
     connection_set_stage(connection, LINK_REFUSED);
     queue_close(&connection->channel.client_queue);
     sweep_wake_waiting(connection);
+    connection_changed(connection);
 }
 
-static void accept_connection(struct connection *connection, uint64_t context)
+static void finish_accepting(struct connection *connection, bool answered)
 {
     struct roster_entry *entry = connection_entry(connection);
 
     atomic_store(&connection->channel.header->max_message, connection->max_message);
-    atomic_store(&entry->port_context, context);
+    atomic_store(&entry->port_context, connection->context);
     atomic_store(&entry->state, ROSTER_CONNECTED);
     connection_set_stage(connection, LINK_ACCEPTING);
-    answer_request(connection, true);
+    if (!answered)
+        answer_request(connection, true);
     sweep_move_all(connection, END_CLIENT, PHASE(CELL_EARLY), CELL_QUEUED + END_SERVER, END_SERVER);
     connection_set_stage(connection, LINK_CONNECTED);
+    connection->accepting = false;
+    connection_changed(connection);
+}
+
+/* from here on it is accepted, whatever happens to this alpcserver */
+static void accept_connection(struct connection *connection, const struct accept_request *request)
+{
+    connection->accepting = true;
+    connection->context = request->context;
+    connection->accepted = request->message_id;
+    port_changed(connection->end[END_SERVER]);
+    connection_changed(connection);
+    state_commit();
+    finish_accepting(connection, false);
+}
+
+/* the program has not got the answer of an alpcserver that was killed, and asks again */
+static struct connection *accepted_before(const struct roster *roster, const struct accept_request *request)
+{
+    struct connection *connection = roster_connection(roster, MESSAGE_SLOT(request->message_id));
+
+    if (!request->accept || !connection || !connection->end[END_SERVER] || connection->accepted != request->message_id)
+        return NULL;
+    return connection->end[END_SERVER]->handle_fd != -1 ? connection : NULL;
 }
 
 NTSTATUS connecting_answer(struct roster *roster, const struct accept_request *request, struct connection **result)
@@ -178,6 +207,8 @@ NTSTATUS connecting_answer(struct roster *roster, const struct accept_request *r
     uint32_t limit;
     NTSTATUS status;
 
+    if ((*result = accepted_before(roster, request)))
+        return STATUS_SUCCESS;
     if ((status = check_lengths(request->data_length, request->total_length)) ||
         (status = find_request(roster, request, &connection)))
         return status;
@@ -199,7 +230,7 @@ NTSTATUS connecting_answer(struct roster *roster, const struct accept_request *r
     if (request->accept)
     {
         connection->max_message = limit;
-        accept_connection(connection, request->context);
+        accept_connection(connection, request);
     }
     else
     {
@@ -248,4 +279,14 @@ void connecting_end_all(struct roster *roster)
         death_of_end(connection, END_SERVER, 0);
         connection_reap(connection);
     }
+}
+
+void connecting_resume(struct connection *connection)
+{
+    const struct cell *request = &connection->channel.header->connect;
+
+    if (connection->accepting && connection->roster && connection->end[END_SERVER])
+        finish_accepting(connection, cell_phase(cell_state(request)) != CELL_HELD + END_SERVER);
+    else if (!connection->roster && (connection->stage & LINK_STAGE_MASK) == LINK_CONNECTING)
+        refuse(connection);
 }

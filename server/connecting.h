@@ -57,4 +57,7 @@ void connecting_refuse_all(struct roster *roster);
 /* [4.11] the connection port goes: requests are refused, connections are over */
 void connecting_end_all(struct roster *roster);
 
+/* goes on with what another alpcserver has begun: all ports are there that there are */
+void connecting_resume(struct connection *connection);
+
 #endif

@@ -9,7 +9,9 @@
 
 #include "dump.h"
 #include "server.h"
+#include "sharing.h"
 #include "shortage.h"
+#include "state.h"
 
 #include "ntalpc/nt.h"
 
@@ -36,9 +38,16 @@ static void close_connection(struct object *object)
     connection_free((struct connection *)object);
 }
 
-static const struct object_ops connection_ops = { .kind = OBJECT_CONNECTION,
-                                                  .close = close_connection,
-                                                  .dump = dump_connection };
+static void save_connection(const struct object *object, struct state_writer *writer);
+
+static const struct object_ops connection_ops = {
+    .kind = OBJECT_CONNECTION, .close = close_connection, .dump = dump_connection, .save = save_connection
+};
+
+void connection_changed(const struct connection *connection)
+{
+    object_changed(&connection->object, &connection_ops);
+}
 
 static NTSTATUS make_channel(struct connection *connection)
 {
@@ -140,6 +149,7 @@ void connection_free(struct connection *connection)
     enum alpc_end end;
     unsigned int i;
 
+    object_forget(&connection->object, OBJECT_CONNECTION);
     connection_leave_roster(connection);
     object_remove(&connection->object);
     remove_lingering(connection);
@@ -188,6 +198,89 @@ void connections_end(void)
         event_free(reaping);
     reaping = NULL;
 }
+
+/* ---------------------------------------------------------------------------------------------- another alpcserver */
+
+static void save_connection(const struct object *object, struct state_writer *writer)
+{
+    const struct connection *connection = (const struct connection *)object;
+    const struct process *process;
+    enum alpc_end end;
+    uint32_t i;
+
+    state_write_fd(writer, connection->fd);
+    state_write(writer, connection->roster ? connection->roster->port->key : 0);
+    state_write(writer, connection->slot);
+    state_write(writer, connection->generation);
+    state_write(writer, connection->stage & ~connection->dying);
+    state_write(writer, connection->client_thread);
+    state_write(writer, connection->max_message);
+    state_write(writer, connection->accepting);
+    state_write(writer, connection->context);
+    state_write(writer, connection->accepted);
+    state_write(writer, connection->closed_gen);
+    state_write(writer, connection->closed_told);
+    for (end = END_CLIENT; end <= END_SERVER; end++)
+        for (i = 0; i < ROSTER_PROCESSES; i++)
+        {
+            process = connection_process(connection, end, i);
+            state_write(writer, process ? process->object.key : 0);
+        }
+}
+
+static bool restore_sharers(struct connection *connection, struct state_reader *reader)
+{
+    struct process *process;
+    enum alpc_end end;
+    uint64_t key;
+    uint32_t i;
+
+    for (end = END_CLIENT; end <= END_SERVER; end++)
+        for (i = 0; i < ROSTER_PROCESSES; i++)
+            if ((key = state_read(reader)) &&
+                (!(process = process_by_key(key)) || sharing_restore(connection, end, i, process)))
+                return false;
+    /* the owners are needed everywhere */
+    return connection_process(connection, END_CLIENT, 0) && connection_process(connection, END_SERVER, 0);
+}
+
+static void read_connection(struct connection *connection, struct state_reader *reader)
+{
+    connection->slot = (uint32_t)state_read(reader);
+    connection->generation = (uint32_t)state_read(reader);
+    connection->stage = (uint32_t)state_read(reader);
+    connection->client_thread = (uint32_t)state_read(reader);
+    connection->max_message = (uint32_t)state_read(reader);
+    connection->accepting = state_read(reader);
+    connection->context = state_read(reader);
+    connection->accepted = (uint32_t)state_read(reader);
+    connection->closed_gen = (uint32_t)state_read(reader);
+    connection->closed_told = state_read(reader);
+}
+
+bool connection_restore(uint64_t key, struct state_reader *reader, struct roster *(*roster_of)(uint64_t key))
+{
+    uint64_t serial = state_read(reader);
+    struct connection *connection = calloc(1, sizeof(*connection));
+    struct roster *roster;
+
+    if (!connection)
+        return false;
+    connection->fd = state_read_fd(reader);
+    roster = roster_of(state_read(reader));
+    read_connection(connection, reader);
+    object_add_again(&connection->object, &connection_ops, key, serial);
+    if (!channel_map(&connection->channel, connection->fd, false) || !restore_sharers(connection, reader))
+    {
+        connection_free(connection);
+        return false;
+    }
+    if (roster && roster_retake_slot(roster, connection->slot, connection->generation, connection))
+        connection->roster = roster;
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------------------- the link */
 
 /* the clients could write the link in the channel: only the server's own copy is believed */
 void connection_set_link(struct connection *connection, uint32_t clear, uint32_t set)
@@ -374,7 +467,7 @@ static void dump_connection(struct object *object, struct dump *dump)
 
     if (connection->roster)
     {
-        record.server_port = connection->roster->port;
+        record.server_port = connection->roster->port->serial;
         record.port_context = atomic_load(&connection_entry(connection)->port_context);
     }
     at = dump_begin(dump, RECORD_connection, &record.header, sizeof(record));

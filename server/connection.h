@@ -42,6 +42,12 @@ struct connection
     struct port *end[2];    /* the communication ports; NULL before accept and once closed */
     struct sharer *sharers[2][ROSTER_PROCESSES]; /* place 0 is the owner's */
     struct connection *next, **link;             /* among those that have ended but for a message; NULL = not there */
+    bool accepting;                              /* it is being accepted, with */
+    uint64_t context;                            /* this PortContext; by the request with */
+    uint32_t accepted;                           /* this message id */
+    uint32_t dying;                              /* bits of stage of which not everybody has been told */
+    uint32_t closed_gen;                         /* generation of the notice that the client has gone; before that */
+    bool closed_told;                            /* there is none */
     bool unannounced[2];                         /* messages wait for room in the queue of that end */
 };
 
@@ -80,6 +86,15 @@ void connections_end(void);
 
 /* the roster has nothing more to do with the connection */
 void connection_leave_roster(struct connection *connection);
+
+/* something has changed that another alpcserver would have to know */
+void connection_changed(const struct connection *connection);
+
+/*
+ * Makes one again that another alpcserver has known, without its ports; roster_of finds the roster of a connection port by its
+ * key.
+ */
+bool connection_restore(uint64_t key, struct state_reader *reader, struct roster *(*roster_of)(uint64_t key));
 
 /* changes the stage; everybody who waits for that wakes up */
 void connection_set_link(struct connection *connection, uint32_t clear, uint32_t set);

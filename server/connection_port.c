@@ -7,15 +7,20 @@
  * They are made, found by name, connected to; requests that come through them are answered.
  */
 
+#include "connection_port.h"
+
 #include "connecting.h"
 #include "name.h"
 #include "port.h"
 #include "request.h"
 #include "roster.h"
 #include "sharing.h"
+#include "shortage.h"
+#include "state.h"
 
 #include "ntalpc/nt.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 struct connection_port
@@ -32,11 +37,16 @@ static struct roster *roster_of(const struct port *port)
 
 /* ---------------------------------------------------------------------------------------------- what a port does */
 
-static void lend_memory(const struct roster *roster, struct reply *reply)
+static NTSTATUS lend_memory(const struct roster *roster, struct reply *reply)
 {
+    int entries = roster_open(roster);
+
+    if (entries == -1)
+        return shortage_of_memory(errno);
     reply_lend_fd(reply, roster->post_fd);
     reply_lend_fd(reply, roster->desk_fd);
-    reply_lend_fd(reply, roster->roster_fd);
+    reply_give_fd(reply, entries);
+    return STATUS_SUCCESS;
 }
 
 static NTSTATUS attach(struct port *port, struct process *process, struct reply *reply)
@@ -46,9 +56,9 @@ static NTSTATUS attach(struct port *port, struct process *process, struct reply 
 
     if (status)
         return status;
+    port_changed(port);
     reply->attach_port.queue = roster->id;
-    lend_memory(roster, reply);
-    return STATUS_SUCCESS;
+    return lend_memory(roster, reply);
 }
 
 static void disconnect(struct port *port, uint32_t flags)
@@ -81,12 +91,23 @@ static void closed(struct port *port)
     name_free(connection_port->name);
 }
 
+static void save(const struct port *port, struct state_writer *writer)
+{
+    const struct name *name = get_name(port);
+
+    state_write(writer, name ? name->number : 0);
+    state_write(writer, name && name->absolute);
+    state_write_bytes(writer, name ? name->text : NULL, name ? name->size : 0);
+    roster_save(roster_of(port), writer);
+}
+
 static const struct port_ops connection_port_ops = {
     .kind = PORT_CONNECTION,
     .attach = attach,
     .disconnect = disconnect,
     .name = get_name,
     .describe = describe,
+    .save = save,
     .closed = closed,
 };
 
@@ -96,11 +117,27 @@ static NTSTATUS fill_in(struct connection_port *port, const void *name, uint32_t
 {
     NTSTATUS status;
 
-    if ((status = roster_init(&port->roster, port->port.owner, port->port.object.serial)) ||
+    if ((status = roster_init(&port->roster, port->port.owner, &port->port.object)) ||
         (status = roster_add_receiver(&port->roster, port->port.owner)))
         return status;
     if (name_size && !(port->name = name_create(&port->port.object, name, name_size, absolute)))
         return STATUS_NO_MEMORY;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS answer_creation(struct connection_port *port, struct reply *reply)
+{
+    int entries = roster_open(&port->roster);
+
+    if (entries == -1)
+        return shortage_of_memory(errno);
+    reply->create_port.port = port->port.object.key;
+    reply->create_port.queue = port->roster.id;
+    reply->create_port.number = port->name ? port->name->number : 0;
+    port_give_handle(&port->port, reply);
+    reply_lend_fd(reply, port->roster.post_fd);
+    reply_lend_fd(reply, port->roster.desk_fd);
+    reply_give_fd(reply, entries);
     return STATUS_SUCCESS;
 }
 
@@ -120,17 +157,57 @@ NTSTATUS handle_create_port(struct caller *caller, const struct create_port_requ
     if ((status = port_init(&port->port, &connection_port_ops, caller->process, &attributes, data[1],
                             request->security_size)))
         return status;
-    if ((status = fill_in(port, data[0], request->name_size, request->absolute)))
+    if ((status = fill_in(port, data[0], request->name_size, request->absolute)) ||
+        (status = answer_creation(port, reply)))
     {
         port_close(&port->port);
         return status;
     }
-    reply->create_port.port = port->port.object.key;
-    reply->create_port.queue = port->roster.id;
-    reply->create_port.number = port->name ? port->name->number : 0;
-    port_give_handle(&port->port, reply);
-    lend_memory(&port->roster, reply);
+    port_changed(&port->port);
     return STATUS_SUCCESS;
+}
+
+static bool read_port(struct connection_port *port, struct state_reader *reader)
+{
+    uint32_t number = (uint32_t)state_read(reader);
+    bool absolute = state_read(reader);
+    size_t size;
+    const void *text = state_read_bytes(reader, &size);
+
+    if (!roster_restore(&port->roster, port->port.owner, &port->port.object, reader))
+        return false;
+    return !number || (port->name = name_restore(&port->port.object, number, text, (uint32_t)size, absolute));
+}
+
+bool connection_port_restore(uint64_t key, struct state_reader *reader)
+{
+    uint64_t serial = state_read(reader);
+    struct connection_port *port;
+
+    if (state_read(reader) != PORT_CONNECTION)
+        return true;
+    if (!(port = calloc(1, sizeof(*port))) || !port_restore(&port->port, &connection_port_ops, key, serial, reader))
+        return false;
+    if (read_port(port, reader))
+        return true;
+    port_close(&port->port);
+    return false;
+}
+
+void connection_ports_restored(void)
+{
+    struct object *object;
+
+    for (object = object_first(OBJECT_PORT); object; object = object_next(object))
+        if (((struct port *)object)->ops->kind == PORT_CONNECTION)
+            roster_restored(roster_of((struct port *)object));
+}
+
+struct roster *connection_port_roster(uint64_t key)
+{
+    struct port *port = port_find_kind(key, PORT_CONNECTION);
+
+    return port ? roster_of(port) : NULL;
 }
 
 static struct port *find_port(uint32_t number, const void *name, uint32_t name_size)
@@ -280,6 +357,7 @@ NTSTATUS handle_attach_connection(struct caller *caller, const struct attach_con
         return STATUS_INVALID_MESSAGE;
     if ((status = sharing_add(connection, END_SERVER, caller->process, &reply->attach_connection.process)))
         return status;
+    connection_changed(connection);
     reply->attach_connection.generation = connection->generation;
     reply_lend_fd(reply, connection->fd);
     return STATUS_SUCCESS;

@@ -7,6 +7,7 @@
 
 #include "death.h"
 
+#include "state.h"
 #include "sweep.h"
 
 #include "ntalpc/nt.h"
@@ -17,11 +18,19 @@
 
 static const struct cell_actor nobody;
 
+/* a server that was killed has told it, if not everybody else */
+static bool is_told(const struct connection *connection, const struct cell *cell)
+{
+    uint64_t state = cell_state(cell);
+
+    return connection->closed_told && cell_gen(state) == connection->closed_gen;
+}
+
 /* the last message of a client */
 static void tell_closed(struct connection *connection)
 {
     struct cell *cell = &connection->channel.header->closed;
-    uint32_t gen = cell_gen(cell_state(cell)) + 1;
+    uint32_t gen = (cell_gen(cell_state(cell)) + 1) & CELL_GEN_MASK;
     const uint64_t id = MESSAGE_ID(connection->slot, CELL_CLOSED, gen);
     const struct server_message message = { .type = LPC_PORT_CLOSED,
                                             .thread = connection->client_thread,
@@ -29,6 +38,16 @@ static void tell_closed(struct connection *connection)
                                             .total_length = HEADER_SIZE + sizeof(id),
                                             .data = &id };
 
+    if (is_told(connection, cell))
+    {
+        if (cell_phase(cell_state(cell)) == CELL_QUEUED + END_SERVER)
+            sweep_announce(connection, END_SERVER, CELL_CLOSED, connection->closed_gen);
+        return;
+    }
+    connection->closed_gen = gen;
+    connection->closed_told = true;
+    connection_changed(connection);
+    state_commit();
     connection_write_cell(connection, CELL_CLOSED, &message);
     gen = cell_send(cell, CELL_QUEUED + END_SERVER, nobody);
     sweep_announce(connection, END_SERVER, CELL_CLOSED, gen);
@@ -101,6 +120,7 @@ static void end_gone(struct connection *connection, enum alpc_end end, uint32_t 
 {
     bool known = connection->stage & LINK_GONE(end);
 
+    connection->dying = known ? 0 : LINK_GONE(end);
     connection_set_link(connection, 0, bits);
     if (!known && end == END_CLIENT)
         client_gone(connection, flags);
@@ -108,6 +128,8 @@ static void end_gone(struct connection *connection, enum alpc_end end, uint32_t 
         server_gone(connection, flags);
     queue_close(&connection->channel.client_queue);
     sweep_wake_waiting(connection);
+    connection->dying = 0;
+    connection_changed(connection);
 }
 
 void death_of_end(struct connection *connection, enum alpc_end end, uint32_t flags)
@@ -119,5 +141,18 @@ void death_of_port(struct connection *connection, enum alpc_end end)
 {
     end_gone(connection, end, LINK_GONE(end) | LINK_CLOSED(end), 0);
     connection->end[end] = NULL;
+    connection_reap(connection);
+}
+
+void death_resume(struct connection *connection)
+{
+    uint32_t stage = connection->stage & LINK_STAGE_MASK;
+    bool no_server = !connection->roster && stage == LINK_CONNECTED;
+    bool lost[2] = { !connection->end[END_CLIENT], no_server || (!connection->end[END_SERVER] && stage == LINK_CONNECTED) };
+    enum alpc_end end;
+
+    for (end = END_CLIENT; end <= END_SERVER; end++)
+        if (lost[end] && !(connection->stage & LINK_GONE(end)))
+            death_of_end(connection, end, 0);
     connection_reap(connection);
 }

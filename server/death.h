@@ -19,4 +19,7 @@ void death_of_end(struct connection *connection, enum alpc_end end, uint32_t fla
 /* the same when its port has closed, which may end the connection */
 void death_of_port(struct connection *connection, enum alpc_end end);
 
+/* makes up for what another alpcserver has not come to: all ports are there that there are */
+void death_resume(struct connection *connection);
+
 #endif

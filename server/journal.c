@@ -360,6 +360,15 @@ void journal_commit(struct journal *journal)
         rewrite(journal, fit);
 }
 
+void journal_clear(struct journal *journal)
+{
+    struct journal_entry *entry, *next;
+
+    HASH_ITER(hh, journal->entries, entry, next)
+        journal_delete(journal, (uint32_t)entry->name.type, entry->name.key);
+    journal_commit(journal);
+}
+
 /* ---------------------------------------------------------------------------------------------- reading */
 
 bool journal_each(const struct journal *journal, uint32_t type,

@@ -51,6 +51,9 @@ void journal_close(struct journal *journal);
 bool journal_put(struct journal *journal, uint32_t type, uint64_t key, const void *data, size_t size);
 void journal_delete(struct journal *journal, uint32_t type, uint64_t key);
 
+/* all objects are no more; counts at once */
+void journal_clear(struct journal *journal);
+
 /* all that was written counts now */
 void journal_commit(struct journal *journal);
 

@@ -24,12 +24,12 @@
 #define KEEPER_NAME "alpckeeper"
 #define WORKER_NAME "alpcserver"
 
-/* a worker that lives shorter has died at once; after so many of them in a row each next one has to wait, longer and
- * longer */
+/* a worker that lives shorter has died at once; after so many of them in a row the next ones have to wait */
 #define QUICK_MS 100
-#define QUICK_ALLOWED 8
-#define FIRST_PAUSE_MS 50
-#define MOST_DOUBLINGS 6
+#define QUICK_SOME 30
+#define QUICK_MANY 100
+#define PAUSE_SOME_MS 100
+#define PAUSE_MANY_MS 1000
 
 static pid_t keeper_pid;           /* of this worker */
 static char program[PATH_MAX + 1]; /* what to execute */
@@ -168,16 +168,13 @@ static void wait_for_death(pid_t worker)
 /* workers that die at once must not keep the machine busy */
 static void pause_before_next(unsigned int quick)
 {
-    unsigned int doublings;
+    int pause = quick < QUICK_MANY ? PAUSE_SOME_MS : PAUSE_MANY_MS;
 
-    if (quick < QUICK_ALLOWED)
+    if (quick < QUICK_SOME)
         return;
-    doublings = quick - QUICK_ALLOWED;
-    if (doublings > MOST_DOUBLINGS)
-        doublings = MOST_DOUBLINGS;
-    fprintf(stderr, "alpcserver: workers die at once, %u in a row; the next one begins in %d ms\n", quick,
-            FIRST_PAUSE_MS << doublings);
-    if (asks_to_end(next_signal(FIRST_PAUSE_MS << doublings)))
+    if (quick == QUICK_SOME || quick == QUICK_MANY)
+        fprintf(stderr, "alpcserver: workers die at once, %u in a row; one begins every %d ms now\n", quick, pause);
+    if (asks_to_end(next_signal(pause)))
         exit(1);
 }
 
@@ -233,7 +230,7 @@ void keeper_start(struct keeper *keeper)
     while ((worker = fork_sharing_descriptors()) == -1)
     {
         perror("alpcserver: fork");
-        pause_before_next(keeper->quick = keeper->quick < QUICK_ALLOWED ? QUICK_ALLOWED : keeper->quick + 1);
+        pause_before_next(keeper->quick = keeper->quick < QUICK_SOME ? QUICK_SOME : keeper->quick + 1);
     }
     if (worker)
         keep(keeper, worker);

@@ -10,7 +10,9 @@
 #include "journal.h"
 #include "keeper.h"
 #include "port.h"
+#include "restore.h"
 #include "server.h"
+#include "state.h"
 #include "sweep.h"
 #include "thread.h"
 
@@ -247,7 +249,32 @@ static void on_keeper_died(evutil_socket_t fd, short what, void *arg)
         keeper_replace(&keeper);
 }
 
-static int work(void)
+/* so many alpcservers may die of one journal, one after the other */
+#define MOST_ATTEMPTS 3
+
+/* what the alpcserver before has left; nothing, if that cannot be used */
+static void take_over(void)
+{
+    if (!journal_open(&journal, keeper.journal))
+    {
+        fputs("alpcserver: what the last one has left cannot be read; its ports are lost\n", stderr);
+        if (!journal_create(&journal) || dup2(journal.fd, keeper.journal) == -1)
+            fail("cannot make the journal: %s", strerror(errno));
+        close(journal.fd);
+        journal.fd = keeper.journal;
+    }
+    if (journal_attempt(&journal) > MOST_ATTEMPTS)
+    {
+        fputs("alpcserver: ended by what the last one has left, again and again; its ports are lost\n", stderr);
+        journal_clear(&journal);
+    }
+    state_keep(keeper.listener);
+    state_keep(keeper.lock);
+    restore();
+    journal_attempt_done(&journal);
+}
+
+static int work(bool resumed)
 {
     static const int handled[] = { SIGTERM, SIGINT, SIGHUP, KEEPER_DIED };
     struct event *signals[4];
@@ -261,6 +288,9 @@ static int work(void)
         signals[i] = evsignal_new(server_base, handled[i], handled[i] == KEEPER_DIED ? on_keeper_died : on_signal, NULL);
         evsignal_add(signals[i], NULL);
     }
+    state_use(&journal);
+    if (resumed)
+        take_over();
     keeper_worker_ready();
     if (!client_listen(server_base, keeper.listener))
         fail("out of memory");
@@ -269,6 +299,7 @@ static int work(void)
     unlink_socket();
     close(keeper.listener);
     client_close_all();
+    restore_end();
     ports_end();
     connections_end();
     processes_end();
@@ -277,6 +308,7 @@ static int work(void)
     for (i = 0; i < 4; i++)
         event_free(signals[i]);
     event_base_free(server_base);
+    state_use(NULL);
     journal_close(&journal);
     return 0;
 }
@@ -293,7 +325,7 @@ static int serve(bool resumed)
     }
     /* the keeper needs no more of the journal than its descriptor */
     keeper_start(&keeper);
-    return work();
+    return work(resumed);
 }
 
 /* ---------------------------------------------------------------------------------------------- command line */

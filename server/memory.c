@@ -33,3 +33,10 @@ int memory_create(const char *name, size_t size, void **memory)
     *memory = mapped;
     return fd;
 }
+
+void *memory_map(int fd, size_t size)
+{
+    void *memory = fd == -1 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}

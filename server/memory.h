@@ -16,4 +16,7 @@
  */
 int memory_create(const char *name, size_t size, void **memory);
 
+/* maps such a file again, for writing; NULL when that fails */
+void *memory_map(int fd, size_t size);
+
 #endif

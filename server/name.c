@@ -53,6 +53,15 @@ struct object *name_find(uint32_t number, const void *text, uint32_t size)
     return name ? name->object : NULL;
 }
 
+static void enter(struct name *name, struct object *object, bool absolute)
+{
+    name->object = object;
+    HASH_ADD(hh, by_number, number, KEY_SIZE(name->size), name);
+    name->absolute = absolute && !name_find(0, name->text, name->size);
+    if (name->absolute)
+        HASH_ADD_KEYPTR(hh_absolute, by_path, name->text, name->size, name);
+}
+
 struct name *name_create(struct object *object, const void *text, uint32_t size, bool absolute)
 {
     struct name *name = make_name(1, text, size);
@@ -61,11 +70,21 @@ struct name *name_create(struct object *object, const void *text, uint32_t size,
         return NULL;
     while (find_key(name))
         name->number++;
-    name->object = object;
-    HASH_ADD(hh, by_number, number, KEY_SIZE(size), name);
-    name->absolute = absolute && !name_find(0, text, size);
-    if (name->absolute)
-        HASH_ADD_KEYPTR(hh_absolute, by_path, name->text, size, name);
+    enter(name, object, absolute);
+    return name;
+}
+
+struct name *name_restore(struct object *object, uint32_t number, const void *text, uint32_t size, bool absolute)
+{
+    struct name *name = make_name(number, text, size);
+
+    if (name && !find_key(name))
+        enter(name, object, absolute);
+    else
+    {
+        free(name);
+        name = NULL;
+    }
     return name;
 }
 

@@ -34,6 +34,9 @@ struct name
  */
 struct name *name_create(struct object *object, const void *text, uint32_t size, bool absolute);
 
+/* the same for one that has its number already; NULL also when it is another object's name */
+struct name *name_restore(struct object *object, uint32_t number, const void *text, uint32_t size, bool absolute);
+
 /* NULL is allowed */
 void name_free(struct name *name);
 

@@ -7,6 +7,8 @@
 
 #include "object.h"
 
+#include "state.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -34,6 +36,45 @@ void object_add(struct object *object, const struct object_ops *ops)
     object->key = object_random();
     object->serial = ++last_serial[ops->kind];
     HASH_ADD(hh, objects[ops->kind], key, sizeof(object->key), object);
+}
+
+void object_add_again(struct object *object, const struct object_ops *ops, uint64_t key, uint64_t serial)
+{
+    object->ops = ops;
+    object->key = key;
+    object->serial = serial;
+    if (serial > last_serial[ops->kind])
+        last_serial[ops->kind] = serial;
+    HASH_ADD(hh, objects[ops->kind], key, sizeof(object->key), object);
+}
+
+static int by_serial(const struct object *a, const struct object *b)
+{
+    return a->serial < b->serial ? -1 : a->serial > b->serial;
+}
+
+void objects_restored(void)
+{
+    int kind;
+
+    for (kind = 0; kind < OBJECT_KINDS; kind++)
+        HASH_SORT(objects[kind], by_serial);
+}
+
+void object_changed(const struct object *object, const struct object_ops *ops)
+{
+    struct state_writer *writer = state_begin();
+
+    if (!writer)
+        return;
+    state_write(writer, object->serial);
+    ops->save(object, writer);
+    state_put(ops->kind, object->key, writer);
+}
+
+void object_forget(const struct object *object, enum object_kind kind)
+{
+    state_delete(kind, object->key);
 }
 
 void object_remove(struct object *object)

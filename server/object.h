@@ -17,6 +17,7 @@
 #include <uthash.h>
 
 struct dump;
+struct state_writer;
 
 enum object_kind
 {
@@ -42,6 +43,8 @@ struct object_ops
     enum object_kind kind;
     void (*close)(struct object *object);                   /* ends the object, whoever still uses it */
     void (*dump)(struct object *object, struct dump *dump); /* appends its records; NULL = it has none */
+    /* writes what another alpcserver has to know to make the object again */
+    void (*save)(const struct object *object, struct state_writer *writer);
 };
 
 /* a number that cannot be guessed, never 0 */
@@ -49,6 +52,18 @@ uint64_t object_random(void);
 
 /* gives the object a key and a serial number and enters it */
 void object_add(struct object *object, const struct object_ops *ops);
+
+/* the same for an object that another alpcserver has made */
+void object_add_again(struct object *object, const struct object_ops *ops, uint64_t key, uint64_t serial);
+
+/* all of those are there: walks go from the oldest to the newest */
+void objects_restored(void);
+
+/* something of the object has changed that another alpcserver would have to know; it may be in the registry no more */
+void object_changed(const struct object *object, const struct object_ops *ops);
+
+/* the object is about to be freed: another alpcserver need not know it; its descriptors are still open */
+void object_forget(const struct object *object, enum object_kind kind);
 
 /* nobody can name the object any more; nothing happens if it was never entered */
 void object_remove(struct object *object);

@@ -11,6 +11,7 @@
 #include "name.h"
 #include "request.h"
 #include "server.h"
+#include "state.h"
 #include "text.h"
 
 #include "ntalpc/nt.h"
@@ -18,7 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
+
+/* so long a program may ask again for a handle that it did not get, since the server that made it was killed */
+#define SETTLE_MS 1000
 
 static unsigned int file_count; /* ports that are not light */
 
@@ -92,12 +97,30 @@ static NTSTATUS make_handle_file(struct port *port)
     return status;
 }
 
+/* that another alpcserver finds it again the program may ask for it again: only accepting needs that */
+static bool keeps_handle(const struct port *port)
+{
+    return port->ops->kind == PORT_SERVER;
+}
+
+static void handle_sent(struct port *port)
+{
+    int fd = port->handle_fd;
+
+    port->handle_fd = -1;
+    if (keeps_handle(port))
+        port_changed(port);
+    state_commit();
+    close(fd);
+}
+
 void port_give_handle(struct port *port, struct reply *reply)
 {
     if (port->handle_fd == -1)
         return;
-    reply_give_fd(reply, port->handle_fd);
-    port->handle_fd = -1;
+    reply_lend_fd(reply, port->handle_fd);
+    reply->sent = handle_sent;
+    reply->port = port;
 }
 
 /* ---------------------------------------------------------------------------------------------- lifetime */
@@ -109,12 +132,22 @@ static void close_port(struct object *object)
     port_close((struct port *)object);
 }
 
-static const struct object_ops object_ops = { .kind = OBJECT_PORT, .close = close_port, .dump = port_dump };
+static void save_port(const struct object *object, struct state_writer *writer);
+
+static const struct object_ops object_ops = {
+    .kind = OBJECT_PORT, .close = close_port, .dump = port_dump, .save = save_port
+};
+
+void port_changed(const struct port *port)
+{
+    object_changed(&port->object, &object_ops);
+}
 
 static void port_free(struct port *port)
 {
     if (port->object.ops)
         server_work_ends();
+    object_forget(&port->object, OBJECT_PORT);
     object_remove(&port->object);
     if (port->watch.inotify)
         file_count--;
@@ -164,6 +197,123 @@ struct port *port_find_kind(uint64_t key, enum port_kind kind)
 void ports_end(void)
 {
     object_close_all(OBJECT_PORT);
+}
+
+/* ---------------------------------------------------------------------------------------------- another alpcserver */
+
+static void save_security(const struct port *port, struct state_writer *writer)
+{
+    const uint32_t all = OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION |
+                         SACL_SECURITY_INFORMATION;
+    uint32_t size = 0;
+    void *security;
+
+    security_descriptor_query(port->security, all, NULL, 0, &size);
+    security = malloc(size + 1);
+    if (!security || security_descriptor_query(port->security, all, security, size, &size))
+        writer->failed = true;
+    else
+        state_write_bytes(writer, security, size);
+    free(security);
+}
+
+static void save_port(const struct object *object, struct state_writer *writer)
+{
+    const struct port *port = (const struct port *)object;
+    struct watch_place place = watch_place(&port->watch);
+
+    state_write(writer, port->ops->kind);
+    state_write(writer, port->light);
+    state_write_fd(writer, place.fd);
+    state_write(writer, (uint64_t)place.wd);
+    state_write_fd(writer, keeps_handle(port) ? port->handle_fd : -1);
+    state_write(writer, port->settled);
+    state_write(writer, port->owner->object.key);
+    state_write(writer, port->flags);
+    state_write(writer, port->max_message);
+    state_write(writer, port->disconnected);
+    save_security(port, writer);
+    port->ops->save(port, writer);
+}
+
+static bool read_security(struct port *port, struct state_reader *reader)
+{
+    size_t size;
+    const void *data = state_read_bytes(reader, &size);
+
+    return !size || !security_descriptor_parse(data, size, &port->security);
+}
+
+static bool restore_file(struct port *port, struct watch_place place)
+{
+    if (port->light)
+        process_bind(port->owner, &port->bond, &light_ops);
+    else if (!watch_restore(&port->watch, place, on_closed))
+        return false;
+    else
+        file_count++;
+    return true;
+}
+
+bool port_restore(struct port *port, const struct port_ops *ops, uint64_t key, uint64_t serial,
+                  struct state_reader *reader)
+{
+    struct watch_place place;
+
+    port->ops = ops;
+    port->light = state_read(reader);
+    place.fd = state_read_fd(reader);
+    place.wd = (int)state_read(reader);
+    port->handle_fd = state_read_fd(reader);
+    port->settled = state_read(reader);
+    port->owner = process_by_key(state_read(reader));
+    port->flags = (uint32_t)state_read(reader);
+    port->max_message = (uint32_t)state_read(reader);
+    port->disconnected = state_read(reader);
+    if (!port->owner || !read_security(port, reader) || reader->failed)
+    {
+        free(port);
+        return false;
+    }
+    process_ref(port->owner);
+    object_add_again(&port->object, &object_ops, key, serial);
+    server_work_begins();
+    if (restore_file(port, place))
+        return true;
+    port_free(port);
+    return false;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+bool ports_settle(void)
+{
+    struct object *object;
+    bool left = false;
+
+    for (object = object_first(OBJECT_PORT); object; object = object_next(object))
+    {
+        struct port *port = (struct port *)object;
+
+        if (port->handle_fd == -1)
+            continue;
+        if (!port->settled)
+        {
+            port->settled = now_ms() + SETTLE_MS;
+            port_changed(port);
+        }
+        if (port->settled > now_ms())
+            left = true;
+        else
+            handle_sent(port);
+    }
+    return left;
 }
 
 /* ---------------------------------------------------------------------------------------------- the dump */
@@ -233,6 +383,7 @@ NTSTATUS handle_disconnect_port(struct caller *caller, const struct disconnect_p
         return STATUS_PORT_DISCONNECTED;
     port->disconnected = true;
     port->ops->disconnect(port, request->flags);
+    port_changed(port);
     return STATUS_SUCCESS;
 }
 
@@ -303,5 +454,6 @@ NTSTATUS handle_set_security(struct caller *caller, const struct set_security_re
     status = security_descriptor_set(&port->security, changes, request->information, caller->process->token,
                                      &port_mapping);
     free(changes);
+    port_changed(port);
     return status;
 }

@@ -24,6 +24,8 @@
 
 struct port;
 struct reply;
+struct state_reader;
+struct state_writer;
 
 /* what is different with each kind */
 struct port_ops
@@ -37,6 +39,8 @@ struct port_ops
     const struct name *(*name)(const struct port *port);
     /* fills in what of the record the others do not have */
     void (*describe)(const struct port *port, struct port_record *record);
+    /* writes what of it the others do not have */
+    void (*save)(const struct port *port, struct state_writer *writer);
     /* the port goes: everybody who has to do with it is told, what this kind has is freed */
     void (*closed)(struct port *port);
 };
@@ -49,6 +53,7 @@ struct port
     struct watch watch;
     bool light;            /* there is no file */
     int handle_fd;         /* the file, until it has been given to the program; then -1 */
+    uint64_t settled;      /* until when, in ms, the program may ask again for it; 0 = it was never in doubt */
     struct process *owner;
     struct bond bond;      /* of a light port, to its owner */
     uint32_t flags;        /* ALPC_PORFLG_* */
@@ -72,6 +77,21 @@ struct port_attributes
 NTSTATUS port_init(struct port *port, const struct port_ops *ops, struct process *owner,
                    const struct port_attributes *attributes, const void *security, uint32_t security_size);
 
+/*
+ * Makes a port again of its kind's structure, which is its own from then on, as port_init does; the caller has read its
+ * serial number and kind.
+ */
+bool port_restore(struct port *port, const struct port_ops *ops, uint64_t key, uint64_t serial,
+                  struct state_reader *reader);
+/*
+ * Closes files that the server before may not have given to their programs, once those have had the time to ask again.
+ * Returns whether there are any left.
+ */
+bool ports_settle(void);
+
+/* something has changed that another alpcserver would have to know */
+void port_changed(const struct port *port);
+
 /* undoes a creation, or follows the last handle: nobody can name the port any more */
 void port_close(struct port *port);
 
@@ -82,7 +102,7 @@ bool port_max_message(uint32_t given, uint32_t *limit);
 struct port *port_find(uint64_t key);
 struct port *port_find_kind(uint64_t key, enum port_kind kind);
 
-/* the file behind the program's handle goes into the reply; the server does not keep it */
+/* the file behind the program's handle goes into the reply; the server closes it when that has been sent */
 void port_give_handle(struct port *port, struct reply *reply);
 
 /* all ports end: the server ends */

@@ -11,6 +11,7 @@
 #include "request.h"
 #include "server.h"
 #include "shortage.h"
+#include "state.h"
 #include "task.h"
 #include "text.h"
 
@@ -28,7 +29,14 @@ static void close_process(struct object *object)
     process_gone((struct process *)object);
 }
 
-static const struct object_ops process_ops = { .kind = OBJECT_PROCESS, .close = close_process };
+static void save_process(const struct object *object, struct state_writer *writer);
+
+static const struct object_ops process_ops = { .kind = OBJECT_PROCESS, .close = close_process, .save = save_process };
+
+static void changed(const struct process *process)
+{
+    object_changed(&process->object, &process_ops);
+}
 
 /* ---------------------------------------------------------------------------------------------- lifetime */
 
@@ -61,11 +69,10 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
 }
 
 /* where the process itself cannot be watched its sockets tell */
-static void watch_process(struct process *process, int socket)
+static void await_end(struct process *process)
 {
-    if ((process->task = task_open(socket, process->pid)) == -1)
+    if (process->task == -1)
         return;
-    process->nested = task_is_nested(process->pid);
     process->ended = event_new(server_base, process->task, EV_READ, on_ended, process);
     if (process->ended && !event_add(process->ended, NULL))
         return;
@@ -95,7 +102,10 @@ static NTSTATUS make_process(const struct caller *caller, const struct init_requ
         return status;
     }
     object_add(&process->object, &process_ops);
-    watch_process(process, caller->fd);
+    if ((process->task = task_open(caller->fd, process->pid)) != -1)
+        process->nested = task_is_nested(process->pid);
+    await_end(process);
+    changed(process);
     *result = process;
     return STATUS_SUCCESS;
 }
@@ -110,6 +120,7 @@ void process_unref(struct process *process)
 {
     if (!process || --process->refs)
         return;
+    object_forget(&process->object, OBJECT_PROCESS);
     if (process->page)
         munmap(process->page, sizeof(*process->page));
     if (process->page_fd != -1)
@@ -167,11 +178,111 @@ static void process_gone(struct process *process)
     if (!process_alive(process))
         return;
     object_remove(&process->object);
+    changed(process);
     if (process->ended)
         event_free(process->ended);
     process->ended = NULL;
     bonds_tell(process->bonds, 0);
     process_unref(process);
+}
+
+/* ---------------------------------------------------------------------------------------------- another alpcserver */
+
+static void save_process(const struct object *object, struct state_writer *writer)
+{
+    const struct process *process = (const struct process *)object;
+
+    state_write(writer, process_alive(process));
+    state_write(writer, (uint64_t)process->pid);
+    state_write(writer, process->id);
+    state_write(writer, process->session);
+    state_write(writer, process->nested);
+    state_write_fd(writer, process->page_fd);
+    state_write_fd(writer, process->task);
+    state_write_bytes(writer, process->program, strlen(process->program));
+    state_write_bytes(writer, process->token->wire, process->token->wire->size);
+}
+
+/* those that were dead already, while something still remembers them */
+static struct process **ghosts;
+static size_t ghost_count;
+
+static bool add_ghost(struct process *process)
+{
+    struct process **larger = realloc(ghosts, (ghost_count + 1) * sizeof(*ghosts));
+
+    if (!larger)
+        return false;
+    ghosts = larger;
+    ghosts[ghost_count++] = process;
+    return true;
+}
+
+static bool read_process(struct process *process, struct state_reader *reader)
+{
+    const void *program, *token;
+    size_t program_size, token_size;
+
+    process->pid = (pid_t)state_read(reader);
+    process->id = (uint32_t)state_read(reader);
+    process->session = (uint32_t)state_read(reader);
+    process->nested = state_read(reader);
+    process->page_fd = state_read_fd(reader);
+    process->task = state_read_fd(reader);
+    program = state_read_bytes(reader, &program_size);
+    token = state_read_bytes(reader, &token_size);
+    process->program = strndup(program ? program : "", program_size);
+    process->page = memory_map(process->page_fd, sizeof(*process->page));
+    return process->program && process->page && !token_create(token, token_size, &process->token);
+}
+
+bool process_restore(uint64_t key, struct state_reader *reader)
+{
+    uint64_t serial = state_read(reader);
+    bool alive = state_read(reader);
+    struct process *process = calloc(1, sizeof(*process));
+
+    if (!process)
+        return false;
+    process->refs = 1;
+    process->object.key = key;
+    process->object.serial = serial;
+    process->page_fd = process->task = -1;
+    if (!read_process(process, reader) || (!alive && !add_ghost(process)))
+    {
+        process_unref(process);
+        return false;
+    }
+    if (!alive)
+        return true;
+    object_add_again(&process->object, &process_ops, key, serial);
+    await_end(process);
+    return true;
+}
+
+struct process *process_by_key(uint64_t key)
+{
+    struct process *process = (struct process *)object_find(OBJECT_PROCESS, key);
+    size_t i;
+
+    for (i = 0; !process && i < ghost_count; i++)
+        if (ghosts[i]->object.key == key)
+            process = ghosts[i];
+    return process;
+}
+
+void processes_restored(void)
+{
+    while (ghost_count)
+    {
+        struct process *ghost = ghosts[--ghost_count];
+
+        /* perhaps not everybody had heard of it */
+        bonds_tell(ghost->bonds, 0);
+        process_unref(ghost);
+    }
+    free(ghosts);
+    ghosts = NULL;
 }
 
 void processes_end(void)
@@ -243,6 +354,7 @@ NTSTATUS handle_set_token(struct caller *caller, const struct set_token_request 
         return status;
     token_free(caller->process->token);
     caller->process->token = token;
+    changed(caller->process);
     return STATUS_SUCCESS;
 }
 

@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 struct event;
+struct state_reader;
 
 struct process
 {
@@ -57,6 +58,14 @@ void process_disconnected(struct process *process);
  * bound */
 void process_bind(struct process *process, struct bond *bond, const struct bond_ops *ops);
 void process_unbind(struct bond *bond);
+
+/*
+ * Makes a process again that another alpcserver has known; it may be dead already.  processes_restored is called when
+ * everything has been made that process_by_key was to find them for.
+ */
+bool process_restore(uint64_t key, struct state_reader *reader);
+struct process *process_by_key(uint64_t key);
+void processes_restored(void);
 
 /* all processes are forgotten: the server ends */
 void processes_end(void);

@@ -35,6 +35,8 @@ void reply_release(struct reply *reply)
 {
     unsigned int i;
 
+    if (reply->sent)
+        reply->sent(reply->port);
     for (i = 0; i < reply->fd_count; i++)
         if (reply->close_fds & (1u << i))
             close(reply->fds[i]);

@@ -15,6 +15,7 @@
 
 #include <sys/types.h>
 
+struct port;
 struct process;
 
 /* who makes a request */
@@ -47,6 +48,8 @@ struct reply
     int fds[PROTOCOL_MAX_FDS]; /* borrowed, but for those with a bit in close_fds */
     unsigned int fd_count;
     unsigned int close_fds;
+    void (*sent)(struct port *port); /* is called when the reply has been sent, or cannot be; NULL = nothing is */
+    struct port *port;               /* with this */
 };
 
 /* the pieces of a request's variable data */

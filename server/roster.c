@@ -9,6 +9,7 @@
 
 #include "memory.h"
 #include "shortage.h"
+#include "state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,10 +30,16 @@ static int open_read_only(int fd)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-NTSTATUS roster_init(struct roster *roster, struct process *owner, uint64_t port)
+static void use_memory(struct roster *roster, void *post, void *desk, void *entries)
+{
+    roster->entries = entries;
+    queue_init(&roster->queue, post, desk, (_Atomic uint64_t *)((uint8_t *)post + 0x1000), PORT_QUEUE_BITS);
+}
+
+NTSTATUS roster_init(struct roster *roster, struct process *owner, struct object *port)
 {
     void *post, *desk, *entries;
-    int entries_fd, error;
+    int error;
 
     roster->id = object_random();
     roster->port = port;
@@ -40,18 +47,19 @@ NTSTATUS roster_init(struct roster *roster, struct process *owner, uint64_t port
     errno = 0;
     roster->post_fd = memory_create("ntalpc post", PORT_POST_SIZE, &post);
     roster->desk_fd = memory_create("ntalpc desk", PORT_DESK_SIZE, &desk);
-    entries_fd = memory_create("ntalpc roster", ENTRIES_SIZE, &entries);
-    roster->entries = entries;
+    roster->entries_fd = memory_create("ntalpc roster", ENTRIES_SIZE, &entries);
     roster->desk_read_fd = roster->desk_fd == -1 ? -1 : open_read_only(roster->desk_fd);
-    roster->roster_fd = entries_fd == -1 ? -1 : open_read_only(entries_fd);
     error = errno;
-    queue_init(&roster->queue, post, desk, (_Atomic uint64_t *)((uint8_t *)post + 0x1000), PORT_QUEUE_BITS);
-    if (entries_fd != -1)
-        close(entries_fd);
-    if (!post || !desk || !entries || roster->desk_read_fd == -1 || roster->roster_fd == -1)
+    use_memory(roster, post, desk, entries);
+    if (!post || !desk || !entries || roster->desk_read_fd == -1)
         return shortage_of_memory(error);
     roster->connections = calloc(ROSTER_SIZE, sizeof(*roster->connections));
     return roster->connections ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+}
+
+int roster_open(const struct roster *roster)
+{
+    return open_read_only(roster->entries_fd);
 }
 
 static void close_fd(int fd)
@@ -155,6 +163,76 @@ void roster_free(struct roster *roster)
     close_fd(roster->post_fd);
     close_fd(roster->desk_fd);
     close_fd(roster->desk_read_fd);
-    close_fd(roster->roster_fd);
+    close_fd(roster->entries_fd);
     free(roster->connections);
+}
+
+/* ---------------------------------------------------------------------------------------------- another alpcserver */
+
+void roster_save(const struct roster *roster, struct state_writer *writer)
+{
+    const struct receiver *receiver;
+
+    state_write(writer, roster->id);
+    state_write_fd(writer, roster->post_fd);
+    state_write_fd(writer, roster->desk_fd);
+    state_write_fd(writer, roster->desk_read_fd);
+    state_write_fd(writer, roster->entries_fd);
+    state_write(writer, roster->last);
+    for (receiver = roster->receivers; receiver; receiver = receiver->next)
+        state_write(writer, receiver->bond.process->object.key);
+    state_write(writer, 0);
+}
+
+static bool restore_receivers(struct roster *roster, struct state_reader *reader)
+{
+    struct process *process;
+    uint64_t key;
+
+    while ((key = state_read(reader)))
+        if ((process = process_by_key(key)) && roster_add_receiver(roster, process))
+            return false;
+    return !reader->failed;
+}
+
+bool roster_restore(struct roster *roster, struct process *owner, struct object *port, struct state_reader *reader)
+{
+    void *post, *desk, *entries;
+
+    roster->owner = owner;
+    roster->port = port;
+    roster->id = state_read(reader);
+    roster->post_fd = state_read_fd(reader);
+    roster->desk_fd = state_read_fd(reader);
+    roster->desk_read_fd = state_read_fd(reader);
+    roster->entries_fd = state_read_fd(reader);
+    roster->last = (uint32_t)state_read(reader) % ROSTER_SIZE;
+    post = memory_map(roster->post_fd, PORT_POST_SIZE);
+    desk = memory_map(roster->desk_fd, PORT_DESK_SIZE);
+    entries = memory_map(roster->entries_fd, ENTRIES_SIZE);
+    use_memory(roster, post, desk, entries);
+    roster->connections = calloc(ROSTER_SIZE, sizeof(*roster->connections));
+    return post && desk && entries && roster->connections && restore_receivers(roster, reader);
+}
+
+bool roster_retake_slot(struct roster *roster, uint32_t slot, uint32_t generation, struct connection *connection)
+{
+    if (!slot || slot >= ROSTER_SIZE || roster->connections[slot] ||
+        atomic_load(&roster->entries[slot].generation) != generation)
+        return false;
+    roster->connections[slot] = connection;
+    roster->count++;
+    return true;
+}
+
+void roster_restored(struct roster *roster)
+{
+    uint32_t slot;
+
+    for (slot = 1; slot < ROSTER_SIZE; slot++)
+        if (!roster->connections[slot] && atomic_load(&roster->entries[slot].state) != ROSTER_FREE)
+        {
+            roster->count++;
+            roster_release_slot(roster, slot);
+        }
 }

@@ -15,13 +15,15 @@
 
 struct connection;
 struct receiver;
+struct state_reader;
+struct state_writer;
 
 struct roster
 {
     uint64_t id;           /* random; tells one queue from another, gives no right to it */
-    uint64_t port;         /* serial number of the connection port */
+    struct object *port;   /* the connection port */
     struct process *owner; /* the process that accepts */
-    int post_fd, desk_fd, desk_read_fd, roster_fd;
+    int post_fd, desk_fd, desk_read_fd, entries_fd;
     struct queue queue;
     struct roster_entry *entries;    /* NULL = the roster was not made */
     struct connection **connections; /* by slot, ROSTER_SIZE */
@@ -31,15 +33,26 @@ struct roster
 };
 
 /*
- * Makes the memory for the connection port with this serial number.  The owner stays the caller's to hold.  After a
+ * Makes the memory for the connection port.  The owner stays the caller's to hold.  After a
  * failure roster_free is to be called all the same.
  *   STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES
  */
-NTSTATUS roster_init(struct roster *roster, struct process *owner, uint64_t port);
+NTSTATUS roster_init(struct roster *roster, struct process *owner, struct object *port);
 void roster_free(struct roster *roster);
+
+/* the roster for a program, which only reads it; the caller owns it.  -1 with errno */
+int roster_open(const struct roster *roster);
 
 /* the process may sleep on the main queue from now on.  STATUS_NO_MEMORY */
 NTSTATUS roster_add_receiver(struct roster *roster, struct process *process);
+
+/* for another alpcserver; after a failure roster_free is to be called all the same */
+void roster_save(const struct roster *roster, struct state_writer *writer);
+bool roster_restore(struct roster *roster, struct process *owner, struct object *port, struct state_reader *reader);
+/* the slot is this connection's again; false if it has left it, so that the generation is another one */
+bool roster_retake_slot(struct roster *roster, uint32_t slot, uint32_t generation, struct connection *connection);
+/* all connections are there: what else stands in the roster was not finished */
+void roster_restored(struct roster *roster);
 
 /*
  * Slots are given out in turn, so that what is late for one connection does not meet the next one.  roster_take_slot

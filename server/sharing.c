@@ -60,6 +60,7 @@ static void on_process_gone(struct bond *bond)
     if (!sharer->number)
         return;
     sharer->connection->sharers[sharer->end][sharer->number] = NULL;
+    connection_changed(sharer->connection);
     process_unbind(bond);
     free(sharer);
 }
@@ -81,10 +82,22 @@ static void make_known(struct connection *connection, enum alpc_end end, uint32_
         store(&connection_entry(connection)->process[number], id);
 }
 
+NTSTATUS sharing_restore(struct connection *connection, enum alpc_end end, uint32_t number, struct process *process)
+{
+    struct sharer *sharer = malloc(sizeof(*sharer));
+
+    if (!sharer)
+        return STATUS_NO_MEMORY;
+    *sharer = (struct sharer){ .connection = connection, .end = end, .number = number };
+    connection->sharers[end][number] = sharer;
+    process_bind(process, &sharer->bond, &sharer_ops);
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS sharing_add(struct connection *connection, enum alpc_end end, struct process *process, uint32_t *number)
 {
     uint32_t i, place = ROSTER_PROCESSES;
-    struct sharer *sharer;
+    NTSTATUS status;
 
     for (i = 0; i < ROSTER_PROCESSES; i++)
     {
@@ -96,11 +109,8 @@ NTSTATUS sharing_add(struct connection *connection, enum alpc_end end, struct pr
     }
     if (place == ROSTER_PROCESSES)
         return STATUS_INSUFFICIENT_RESOURCES;
-    if (!(sharer = malloc(sizeof(*sharer))))
-        return STATUS_NO_MEMORY;
-    *sharer = (struct sharer){ .connection = connection, .end = end, .number = place };
-    connection->sharers[end][place] = sharer;
-    process_bind(process, &sharer->bond, &sharer_ops);
+    if ((status = sharing_restore(connection, end, place, process)))
+        return status;
     make_known(connection, end, place, process->id);
     *number = place;
     return STATUS_SUCCESS;

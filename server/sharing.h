@@ -17,4 +17,7 @@
  */
 NTSTATUS sharing_add(struct connection *connection, enum alpc_end end, struct process *process, uint32_t *number);
 
+/* gives it this one, which it had before.  STATUS_NO_MEMORY */
+NTSTATUS sharing_restore(struct connection *connection, enum alpc_end end, uint32_t number, struct process *process);
+
 #endif

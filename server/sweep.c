@@ -155,8 +155,7 @@ static void announce_again(struct connection *connection, enum alpc_end end, uin
         sweep_announce(connection, end, id, cell_gen(state));
 }
 
-/* announces again what waits for an end */
-static void announce_all(struct connection *connection, enum alpc_end end)
+void sweep_announce_missing(struct connection *connection, enum alpc_end end)
 {
     enum alpc_end owner;
 
@@ -183,7 +182,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
             if (!connection->unannounced[end])
                 continue;
             connection->unannounced[end] = false;
-            announce_all(connection, end);
+            sweep_announce_missing(connection, end);
         }
 }
 

@@ -20,6 +20,9 @@
  */
 void sweep_announce(struct connection *connection, enum alpc_end end, uint32_t cell, uint32_t gen);
 
+/* announces again what waits for an end: its sender may have died before it did so itself */
+void sweep_announce_missing(struct connection *connection, enum alpc_end end);
+
 /* messages as they were when somebody looked; each may be gone by now */
 struct message_list
 {

@@ -126,13 +126,14 @@ void watch_catch_up(void)
             ;
 }
 
-static struct inotify *make_instance(void)
+/* takes over the descriptor */
+static struct inotify *make_instance(int fd)
 {
     struct inotify *inotify = calloc(1, sizeof(*inotify));
 
     if (!inotify)
         return NULL;
-    inotify->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    inotify->fd = fd;
     if (inotify->fd != -1)
         inotify->readable = event_new(server_base, inotify->fd, EV_READ | EV_PERSIST, on_readable, inotify);
     if (!inotify->readable || event_add(inotify->readable, NULL))
@@ -155,9 +156,41 @@ static struct inotify *find_instance(void)
     for (inotify = instances; inotify; inotify = inotify->next)
         if (inotify->count < best->count)
             best = inotify;
-    if ((!best || best->count >= WATCHES_PER_INSTANCE) && (new = make_instance()))
+    if ((!best || best->count >= WATCHES_PER_INSTANCE) && (new = make_instance(inotify_init1(IN_CLOEXEC | IN_NONBLOCK))))
         return new;
     return best;
+}
+
+struct watch_place watch_place(const struct watch *watch)
+{
+    return watch->inotify ? (struct watch_place){ watch->inotify->fd, watch->wd } : (struct watch_place){ -1, -1 };
+}
+
+bool watch_restore(struct watch *watch, struct watch_place place, void (*closed)(struct watch *watch))
+{
+    struct inotify *inotify;
+
+    for (inotify = instances; inotify && inotify->fd != place.fd; inotify = inotify->next)
+        ;
+    if (!inotify && !(inotify = make_instance(place.fd)))
+        return false;
+    watch->gone = false;
+    watch->closed = closed;
+    watch->wd = place.wd;
+    watch->inotify = inotify;
+    inotify->count++;
+    HASH_ADD_INT(inotify->watches, wd, watch);
+    return true;
+}
+
+void watches_restored(void)
+{
+    struct inotify *inotify;
+
+    watch_catch_up();
+    /* the server before may have read of some, and died before it had done what that means */
+    for (inotify = instances; inotify; inotify = inotify->next)
+        find_gone(inotify);
 }
 
 static int make_file(const struct port_file *content)

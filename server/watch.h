@@ -38,6 +38,16 @@ struct watch
 NTSTATUS watch_begin(struct watch *watch, const struct port_file *content, void (*closed)(struct watch *watch),
                      int *fd);
 
+/* where a watch stands, for another alpcserver to go on with: the descriptor and the number that the kernel knows it by */
+struct watch_place
+{
+    int fd, wd;
+};
+struct watch_place watch_place(const struct watch *watch);
+bool watch_restore(struct watch *watch, struct watch_place place, void (*closed)(struct watch *watch));
+/* all are there: closes those whose files have gone meanwhile */
+void watches_restored(void);
+
 /* handles what has happened so far */
 void watch_catch_up(void);
 

@@ -75,12 +75,15 @@ struct peer
     const void *data;
     pid_t pid;                 /* the process that stands for it; 0 = none */
     uint64_t key;              /* for join */
+    bool steadfast;            /* joins again and repeats a request that a server has died over, as programs do */
     struct process_page *page;
 };
 
 /* one request; the descriptors of its reply stay in peer until the next one */
 NTSTATUS call(struct peer *peer, enum request_code code, void *request, const struct control_data *data, void *reply);
 void close_fds(struct peer *peer);
+/* the handle of the port that the peer has got last */
+void close_handle(struct peer *peer);
 
 /* a connection of the test itself; a Unix process of its own that has not said init; a Windows process */
 void begin_client(struct peer *peer);

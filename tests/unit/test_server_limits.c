@@ -54,12 +54,6 @@ static unsigned int fill(struct peer *peer, unsigned int most, const char *said)
     return count;
 }
 
-static void close_handle(struct peer *peer)
-{
-    close_fds(peer);
-    close(peer->handles[--peer->handle_count]);
-}
-
 /* ---------------------------------------------------------------------------------------------- file sizes */
 
 static void limit_file_size(rlim_t soft, rlim_t hard)

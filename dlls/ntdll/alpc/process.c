@@ -152,6 +152,9 @@ static NTSTATUS enter(struct thread *thread, struct control *control, bool first
     return STATUS_RETRY;
 }
 
+/* so often alpcserver may end while it is connected to */
+#define MOST_ENTRIES 8
+
 /* STATUS_RETRY: on another socket */
 static NTSTATUS connect_to_server(struct thread *thread, struct pool_socket *taken, bool start)
 {
@@ -162,7 +165,7 @@ static NTSTATUS connect_to_server(struct thread *thread, struct pool_socket *tak
 
     if (status)
         return status;
-    for (tries = 0; tries < 3; tries++)
+    for (tries = 0; tries < MOST_ENTRIES; tries++)
     {
         if ((error = control_connect(control, start)))
             return start ? fail(status_of_errno(errno), error) : STATUS_PORT_DISCONNECTED;
@@ -214,6 +217,13 @@ static NTSTATUS call(struct thread *thread, struct control *control, enum reques
     return status;
 }
 
+/*
+ * An alpcserver that is killed has a successor that knows what it knew; a request that got no answer is made again.  What
+ * it had made for the first one ends by itself, for nobody has its handle; accepting leads to the same port.  A request
+ * that kills one after the other is given up.
+ */
+#define MOST_TRIES 8
+
 /* takes a socket that alpcserver knows as this process' */
 static NTSTATUS take_socket(struct thread *thread, bool start, struct pool_socket **result)
 {
@@ -236,12 +246,18 @@ NTSTATUS process_call(struct thread *thread, enum request_code code, void *reque
                       void *reply, const void **reply_data)
 {
     struct pool_socket *taken;
-    NTSTATUS status = take_socket(thread, true, &taken);
+    NTSTATUS status;
+    bool answered;
+    int tries = 0;
 
-    if (status)
-        return status;
-    status = call(thread, &taken->control, code, request, data, reply, reply_data);
-    pool_give(taken);
+    do
+    {
+        if ((status = take_socket(thread, true, &taken)))
+            return status;
+        status = call(thread, &taken->control, code, request, data, reply, reply_data);
+        answered = taken->control.fd != -1;
+        pool_give(taken);
+    } while (!answered && ++tries < MOST_TRIES);
     return status;
 }
 
