@@ -91,8 +91,8 @@ void connection_leave_roster(struct connection *connection);
 void connection_changed(const struct connection *connection);
 
 /*
- * Makes one again that another alpcserver has known, without its ports; roster_of finds the roster of a connection port by its
- * key.
+ * Makes one again that another alpcserver has known, without its ports; roster_of finds the roster of a connection port
+ * by its key.
  */
 bool connection_restore(uint64_t key, struct state_reader *reader, struct roster *(*roster_of)(uint64_t key));
 

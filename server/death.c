@@ -147,8 +147,9 @@ void death_of_port(struct connection *connection, enum alpc_end end)
 void death_resume(struct connection *connection)
 {
     uint32_t stage = connection->stage & LINK_STAGE_MASK;
-    bool no_server = !connection->roster && stage == LINK_CONNECTED;
-    bool lost[2] = { !connection->end[END_CLIENT], no_server || (!connection->end[END_SERVER] && stage == LINK_CONNECTED) };
+    /* an end that has not closed has its port, and the server's the roster too once it has been accepted */
+    bool lost[2] = { !connection->end[END_CLIENT],
+                     stage == LINK_CONNECTED && (!connection->roster || !connection->end[END_SERVER]) };
     enum alpc_end end;
 
     for (end = END_CLIENT; end <= END_SERVER; end++)

@@ -233,24 +233,18 @@ static bool begin(void)
 
 /* ---------------------------------------------------------------------------------------------- working */
 
-static void on_signal(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what, (void)arg;
-    server_stop();
-}
-
 /* in the foreground the keeper is the process that somebody started, and ended */
-static void on_keeper_died(evutil_socket_t fd, short what, void *arg)
+static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
-    (void)fd, (void)what, (void)arg;
-    if (foreground)
-        server_stop();
-    else
+    (void)what, (void)arg;
+    if (sig == KEEPER_DIED && !foreground)
         keeper_replace(&keeper);
+    else
+        server_stop();
 }
 
-/* so many alpcservers may die of one journal, one after the other */
-#define MOST_ATTEMPTS 3
+/* so many alpcservers may die while they read one journal, one after the other; somebody may just be killing them */
+#define MOST_ATTEMPTS 20
 
 /* what the alpcserver before has left; nothing, if that cannot be used */
 static void take_over(void)
@@ -285,7 +279,7 @@ static int work(bool resumed)
         fail("out of memory");
     for (i = 0; i < 4; i++)
     {
-        signals[i] = evsignal_new(server_base, handled[i], handled[i] == KEEPER_DIED ? on_keeper_died : on_signal, NULL);
+        signals[i] = evsignal_new(server_base, handled[i], on_signal, NULL);
         evsignal_add(signals[i], NULL);
     }
     state_use(&journal);

@@ -9,8 +9,8 @@
 #define NTALPC_SERVER_RESTORE_H
 
 /*
- * Makes all objects of the journal (state.h) again and finishes what was under way; what has ended meanwhile ends.  To be called
- * before anything else is done, and once.
+ * Makes all objects of the journal (state.h) again and finishes what was under way; what has ended meanwhile ends.  To
+ * be called before anything else is done, and once.
  */
 void restore(void);
 /* the server ends */

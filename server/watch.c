@@ -132,7 +132,11 @@ static struct inotify *make_instance(int fd)
     struct inotify *inotify = calloc(1, sizeof(*inotify));
 
     if (!inotify)
+    {
+        if (fd != -1)
+            close(fd);
         return NULL;
+    }
     inotify->fd = fd;
     if (inotify->fd != -1)
         inotify->readable = event_new(server_base, inotify->fd, EV_READ | EV_PERSIST, on_readable, inotify);
@@ -156,9 +160,10 @@ static struct inotify *find_instance(void)
     for (inotify = instances; inotify; inotify = inotify->next)
         if (inotify->count < best->count)
             best = inotify;
-    if ((!best || best->count >= WATCHES_PER_INSTANCE) && (new = make_instance(inotify_init1(IN_CLOEXEC | IN_NONBLOCK))))
-        return new;
-    return best;
+    if (best && best->count < WATCHES_PER_INSTANCE)
+        return best;
+    new = make_instance(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    return new ? new : best;
 }
 
 struct watch_place watch_place(const struct watch *watch)

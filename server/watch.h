@@ -38,7 +38,7 @@ struct watch
 NTSTATUS watch_begin(struct watch *watch, const struct port_file *content, void (*closed)(struct watch *watch),
                      int *fd);
 
-/* where a watch stands, for another alpcserver to go on with: the descriptor and the number that the kernel knows it by */
+/* where a watch stands, for another alpcserver to go on with: a descriptor and the number of the watch there */
 struct watch_place
 {
     int fd, wd;

@@ -11,6 +11,7 @@
  *   fault suspended COUNT suspends threads just when they are woken for a message
  *   fault hostile SECONDS overwrites one client's shared memory at random; other clients must never notice
  *   fault stopped COUNT   exchanges messages while alpcserver is stopped
+ *   fault restarts COUNT  kills alpcserver that many times; nobody must notice
  *   fault connections COUNT   a client holds that many connections at once, and each carries a message
  *
  * The Windows side is peer.exe; both programs and alpc-wine are looked for beside this one.  The exit code is 0 if
@@ -396,6 +397,14 @@ static pid_t alpcserver_pid(void)
     return worker;
 }
 
+static void wait_for_server(void)
+{
+    unsigned int i;
+
+    for (i = 0; i < 6000 && !alpcserver_pid(); i++)
+        pause_us(10000);
+}
+
 static bool is_stopped(pid_t pid)
 {
     char path[64], line[256] = "";
@@ -409,6 +418,40 @@ static bool is_stopped(pid_t pid)
         fclose(stat);
     }
     return strstr(line, ") T ") != NULL;
+}
+
+/*
+ * Programs that are connected, that come and go, and that die, while alpcserver does: none of them may see anything that
+ * would not be so without it.  Now and then it lives long enough for its keeper not to think that it cannot live.
+ */
+static void test_restarts(unsigned int count)
+{
+    struct peer server = start("server", NULL), witness = start("client", NULL), visitors[2], victim;
+    unsigned int i, killed = 0;
+    pid_t worker, last = 0;
+
+    for (i = 0; i < 2; i++)
+        visitors[i] = start("visitor", NULL);
+    victim = start("client", NULL);
+    wait_for_server();
+    while (killed < count)
+    {
+        pause_us(killed % 16 ? random_below(20000) : 110000);
+        worker = alpcserver_pid();
+        if (worker == last || kill(worker, SIGKILL))
+            continue;
+        last = worker;
+        if (++killed % 64)
+            continue;
+        kill_peer(&victim);
+        victim = start("client", NULL);
+    }
+    kill_peer(&victim);
+    for (i = 0; i < 2; i++)
+        finish(&visitors[i], "a visitor");
+    finish(&witness, "the client that stays");
+    quit_server(&server);
+    printf("alpcserver killed %u times\n", killed);
 }
 
 static void test_stopped(unsigned int count)
@@ -444,12 +487,13 @@ int main(int argc, char **argv)
         void (*test)(unsigned int number);
     } tests[] = { { "clients", test_clients }, { "servers", test_servers }, { "threads", test_threads },
                   { "accepts", test_accepts }, { "suspended", test_suspended },
-                  { "hostile", test_hostile }, { "stopped", test_stopped }, { "connections", test_connections } };
+                  { "hostile", test_hostile }, { "restarts", test_restarts }, { "stopped", test_stopped },
+                  { "connections", test_connections } };
     ssize_t length = readlink("/proc/self/exe", directory, sizeof(directory) - 1);
     unsigned int i;
 
     if (argc != 3 || length < 1)
-        fail("usage: fault clients|servers|threads|accepts|suspended|hostile|stopped|connections NUMBER");
+        fail("usage: fault clients|servers|threads|accepts|suspended|hostile|restarts|stopped|connections NUMBER");
     directory[length] = 0;
     *strrchr(directory, '/') = 0;
     setvbuf(stdout, NULL, _IONBF, 0);

@@ -6,8 +6,9 @@
  *
  *   peer server NAME              answers each request with its content; ends when asked to, and tells what it has seen
  *   peer tolerant NAME            the same, but does not mind damaged messages
- *   peer server NAME              answers each request with its content; ends when asked to; tells what it has seen
+ *   peer client NAME              sends requests and datagrams of all sizes until its input ends, and checks the answers;
  *                                 connects again when the server has gone
+ *   peer visitor NAME             connects, exchanges a few messages, leaves, again and again; the server must be there
  *   peer exchange NAME COUNT      connects, prints "ready", waits for a line, exchanges so many messages
  *   peer connections NAME COUNT   holds so many connections at once
  *   peer threads NAME COUNT       terminates so many of its own threads in the middle of what they do (peer_threads.c)
@@ -95,14 +96,18 @@ static HANDLE server_port;
 static LONG accepted, closed, requests, datagrams, canceled;
 static BOOL tolerant;
 static ULONG stopping; /* tick count of the order to end */
-static HANDLE comm_ports[0x8000];
+#define MOST_ACCEPTS 0x100000 /* in the life of a server */
+static HANDLE comm_ports[MOST_ACCEPTS];
+static LONG places;
 
 /* the context of a connection is its place in comm_ports */
 static void accept_client(struct message *message)
 {
-    LONG place = InterlockedIncrement(&accepted) % 0x8000;
+    LONG place = InterlockedIncrement(&places) % MOST_ACCEPTS;
     NTSTATUS status;
 
+    /* before it may be told to have closed */
+    InterlockedIncrement(&accepted);
     message->header.u1.Length = HEADER << 16;
     status = NtAlpcAcceptConnectPort(&comm_ports[place], server_port, 0, NULL, NULL, (PVOID)(ULONG_PTR)place,
                                      &message->header, NULL, TRUE);
@@ -121,7 +126,7 @@ static void close_client(const ALPC_MESSAGE_ATTRIBUTES *attributes)
     HANDLE port;
     ULONG begun;
 
-    if (!(attributes->ValidAttributes & ALPC_MESSAGE_CONTEXT_ATTRIBUTE) || place >= 0x8000)
+    if (!(attributes->ValidAttributes & ALPC_MESSAGE_CONTEXT_ATTRIBUTE) || place >= MOST_ACCEPTS)
     {
         mistake("context of a closed port", attributes->ValidAttributes, (ULONG)place);
         return;
@@ -342,6 +347,40 @@ static void run_client(UNICODE_STRING *name)
     printf("%lu connections, %ld messages\n", (unsigned long)connections, messages);
 }
 
+/* each visit must be as if nothing was wrong with alpcserver */
+static void run_visitor(UNICODE_STRING *name)
+{
+    HANDLE thread = CreateThread(NULL, 0, wait_for_end, NULL, 0, NULL);
+    struct client client;
+    ULONG visits = 0, i;
+    NTSTATUS status;
+
+    if (!init_client(&client, NULL, GetCurrentProcessId() * 77))
+        return;
+    while (!ended)
+    {
+        LARGE_INTEGER timeout = { .QuadPart = -10000LL * HANG_MS };
+
+        status = NtAlpcConnectPort(&client.port, name, NULL, NULL, ALPC_MSGFLG_SYNC_REQUEST, NULL, NULL, NULL, NULL,
+                                   NULL, &timeout);
+        if (status)
+        {
+            mistake("visit", status, visits);
+            continue;
+        }
+        for (i = 0; i < 5 && !status; i++)
+            status = one_message(&client);
+        if (status)
+            mistake("exchange of a visitor", status, visits);
+        if ((status = NtClose(client.port)))
+            mistake("end of a visit", status, visits);
+        visits++;
+    }
+    printf("%lu visits, %ld messages\n", (unsigned long)visits, client.messages);
+    free_client(&client);
+    CloseHandle(thread);
+}
+
 /* ---------------------------------------------------------------------------------------------- other roles */
 
 static void run_exchange(UNICODE_STRING *name, ULONG count)
@@ -430,6 +469,8 @@ int main(int argc, char **argv)
         run_server(&name);
     else if (!strcmp(role, "client"))
         run_client(&name);
+    else if (!strcmp(role, "visitor"))
+        run_visitor(&name);
     else if (!strcmp(role, "exchange"))
         run_exchange(&name, number);
     else if (!strcmp(role, "connections"))
