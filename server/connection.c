@@ -52,6 +52,7 @@ void connection_changed(const struct connection *connection)
 static NTSTATUS make_channel(struct connection *connection)
 {
     connection->fd = channel_create(connection->object.serial);
+    state_inherit(connection->fd);
     if (connection->fd == -1 || !channel_map(&connection->channel, connection->fd, false))
         return shortage_of_memory(errno);
     return STATUS_SUCCESS;

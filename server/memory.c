@@ -14,7 +14,7 @@
 
 int memory_create(const char *name, size_t size, void **memory)
 {
-    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), error;
+    int fd = memfd_create(name, MFD_ALLOW_SEALING), error;
     void *mapped = MAP_FAILED;
 
     *memory = NULL;

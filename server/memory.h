@@ -12,7 +12,7 @@
 
 /*
  * Makes size bytes of memory, all zero, that nobody can shrink or grow, and maps them for writing.  Returns the file,
- * close-on-exec, which the caller owns as it does the mapping; or -1 with errno and *memory NULL.
+ * which another alpcserver inherits (state.h); the caller owns it and the mapping.  -1 with errno, and *memory NULL.
  */
 int memory_create(const char *name, size_t size, void **memory);
 

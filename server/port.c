@@ -80,6 +80,12 @@ static bool descriptors_run_out(void)
     return !getrlimit(RLIMIT_NOFILE, &limit) && file_count + limit.rlim_cur / 16 > limit.rlim_cur;
 }
 
+/* the program may ask another alpcserver for the handle again; only accepting needs that */
+static bool keeps_handle(const struct port *port)
+{
+    return port->ops->kind == PORT_SERVER;
+}
+
 static NTSTATUS make_handle_file(struct port *port)
 {
     const struct port_file content = { .magic = PORT_FILE_MAGIC, .key = port->object.key };
@@ -92,15 +98,12 @@ static NTSTATUS make_handle_file(struct port *port)
         return STATUS_SUCCESS;
     }
     status = watch_begin(&port->watch, &content, on_closed, &port->handle_fd);
-    if (!status)
-        file_count++;
-    return status;
-}
-
-/* that another alpcserver finds it again the program may ask for it again: only accepting needs that */
-static bool keeps_handle(const struct port *port)
-{
-    return port->ops->kind == PORT_SERVER;
+    if (status)
+        return status;
+    file_count++;
+    if (keeps_handle(port))
+        state_inherit(port->handle_fd);
+    return STATUS_SUCCESS;
 }
 
 static void handle_sent(struct port *port)

@@ -104,6 +104,7 @@ static NTSTATUS make_process(const struct caller *caller, const struct init_requ
     object_add(&process->object, &process_ops);
     if ((process->task = task_open(caller->fd, process->pid)) != -1)
         process->nested = task_is_nested(process->pid);
+    state_inherit(process->task);
     await_end(process);
     changed(process);
     *result = process;

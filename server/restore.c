@@ -18,6 +18,7 @@
 #include "server.h"
 #include "state.h"
 #include "sweep.h"
+#include "thread.h"
 #include "watch.h"
 
 #define SETTLE_MS 200 /* between two looks */
@@ -76,6 +77,7 @@ void restore(void)
     resume_connections();
     watches_restored();
     processes_restored();
+    threads_restored();
     settling = evtimer_new(server_base, on_settling, NULL);
     settle();
 }

@@ -49,6 +49,7 @@ NTSTATUS roster_init(struct roster *roster, struct process *owner, struct object
     roster->desk_fd = memory_create("ntalpc desk", PORT_DESK_SIZE, &desk);
     roster->entries_fd = memory_create("ntalpc roster", ENTRIES_SIZE, &entries);
     roster->desk_read_fd = roster->desk_fd == -1 ? -1 : open_read_only(roster->desk_fd);
+    state_inherit(roster->desk_read_fd);
     error = errno;
     use_memory(roster, post, desk, entries);
     if (!post || !desk || !entries || roster->desk_read_fd == -1)

@@ -82,9 +82,13 @@ void state_write_bytes(struct state_writer *writer, const void *data, size_t siz
 
 void state_write_fd(struct state_writer *writer, int fd)
 {
+    state_write(writer, (uint64_t)(int64_t)fd);
+}
+
+void state_inherit(int fd)
+{
     if (fd != -1)
         fcntl(fd, F_SETFD, 0);
-    state_write(writer, (uint64_t)(int64_t)fd);
 }
 
 struct state_writer *state_begin(void)

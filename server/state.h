@@ -38,8 +38,11 @@ struct state_writer
 
 void state_write(struct state_writer *writer, uint64_t number);
 void state_write_bytes(struct state_writer *writer, const void *data, size_t size);
-/* a descriptor, which is kept from now on until it is closed; -1 is allowed */
+/* a descriptor that is inherited, or -1 */
 void state_write_fd(struct state_writer *writer, int fd);
+
+/* lets another alpcserver inherit the descriptor, unless it is -1 */
+void state_inherit(int fd);
 
 /* an empty writer, and what was written with it is to be known of the object of this kind with this key */
 struct state_writer *state_begin(void);

@@ -131,6 +131,25 @@ void threads_end(void)
         forget(dying);
 }
 
+void threads_restored(void)
+{
+    struct object *object;
+
+    for (object = object_first(OBJECT_PROCESS); object; object = object_next(object))
+    {
+        struct process *process = (struct process *)object;
+        uint32_t i, peak = atomic_load(&process->page->peak);
+
+        for (i = 0; i < peak && i < PROCESS_THREADS; i++)
+        {
+            uint64_t thread = atomic_load(&process->page->threads[i]);
+
+            if (thread && look(process, thread, NULL) == TASK_GONE)
+                bury(process, thread);
+        }
+    }
+}
+
 NTSTATUS handle_thread_gone(struct caller *caller, const struct thread_gone_request *request, data_list data,
                             struct reply *reply)
 {

@@ -162,7 +162,7 @@ static struct inotify *find_instance(void)
             best = inotify;
     if (best && best->count < WATCHES_PER_INSTANCE)
         return best;
-    new = make_instance(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    new = make_instance(inotify_init1(IN_NONBLOCK));
     return new ? new : best;
 }
 
