@@ -236,6 +236,55 @@ static void test_attach(void **state)
     end();
 }
 
+static void read_pids(int *keeper, int *worker)
+{
+    FILE *file = fopen(prefix.lock, "re");
+
+    assert_non_null(file);
+    if (fscanf(file, "%d %d", keeper, worker) != 2)
+        *keeper = *worker = 0;
+    fclose(file);
+}
+
+/* in the background the worker becomes the keeper of another, which has its memory and its clients */
+static void test_keeper_killed(void **state)
+{
+    int keeper, worker, new_keeper, new_worker;
+    struct peer owner;
+    unsigned int i;
+    uint64_t port;
+
+    (void)state;
+    server_may_die = true;
+    assert_int_equal(run_program("-p", NULL), 0);
+    begin_steadfast(&owner, 0x20);
+    port = make_port(&owner);
+    for (i = 0; i < 5; i++)
+    {
+        do
+            read_pids(&keeper, &worker);
+        while (!worker);
+        assert_int_equal(kill(keeper, SIGKILL), 0);
+        do
+            read_pids(&new_keeper, &new_worker);
+        while (new_keeper != worker);
+        owner.steadfast = false;
+        assert_int_equal(simple_call(&owner, REQUEST_query_name, port), STATUS_SUCCESS);
+        owner.steadfast = true;
+        assert_int_equal(kill(new_worker, SIGKILL), 0);
+        assert_int_equal(simple_call(&owner, REQUEST_query_name, port), STATUS_SUCCESS);
+        do
+            read_pids(&keeper, &worker);
+        while (worker == new_worker);
+        assert_int_equal(keeper, new_keeper);
+        expect_objects(1, 0);
+    }
+    end_peer(&owner);
+    assert_int_equal(run_program("-k", NULL), 0);
+    assert_int_equal(run_program("-k", NULL), 1);
+    server_may_die = false;
+}
+
 /* descriptors of one server after the other do not pile up */
 static void test_descriptors(void **state)
 {
@@ -347,7 +396,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_objects), cmocka_unit_test(test_names_and_security),
         cmocka_unit_test(test_death_meanwhile), cmocka_unit_test(test_attach),
-        cmocka_unit_test(test_descriptors), cmocka_unit_test(test_any_moment),
+        cmocka_unit_test(test_keeper_killed), cmocka_unit_test(test_descriptors), cmocka_unit_test(test_any_moment),
     };
 
     return SERVER_TEST_MAIN("test_server_restarts", tests);
