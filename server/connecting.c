@@ -34,19 +34,27 @@ static bool is_pending(const struct connection *connection)
 
 /* ---------------------------------------------------------------------------------------------- connecting */
 
-static void enter_roster(struct connection *connection)
+static void enter_roster(struct connection *connection, const struct token *token)
 {
     struct roster_entry *entry = connection_entry(connection);
 
+    atomic_store(&entry->token_id, token->wire->token_id);
+    atomic_store(&entry->authentication_id, token->wire->authentication_id);
+    atomic_store(&entry->modified_id, token->wire->modified_id);
     atomic_store(&entry->port_context, 0);
     atomic_store(&entry->state, ROSTER_PENDING);
     atomic_store(&entry->generation, connection->generation);
 }
 
+/* MaxMessageLength counts the header, programs of both pointer sizes share the channel */
+static void set_limit(struct connection *connection)
+{
+    atomic_store(&connection->channel.header->max_payload, connection->max_message - HEADER_SIZE);
+}
+
 static NTSTATUS open_connection(struct connection *connection, const struct connect_request *request)
 {
-    const struct server_message message = { .type = LPC_CONNECTION_REQUEST,
-                                            .flags = request->sync ? CELL_SYNC : 0,
+    const struct server_message message = { .flags = request->sync ? CONTENT_SYNC : 0,
                                             .thread = request->thread,
                                             .data_length = request->data_length,
                                             .total_length = request->total_length,
@@ -58,13 +66,13 @@ static NTSTATUS open_connection(struct connection *connection, const struct conn
     if ((status = sharing_add(connection, END_CLIENT, request->process, &number)) ||
         (status = sharing_add(connection, END_SERVER, connection->roster->owner, &number)))
         return status;
-    if (!connection_write_cell(connection, CELL_CONNECT, &message))
+    if (!connection_write_request(connection, CELL_CONNECT, &message))
         return STATUS_INSUFFICIENT_RESOURCES;
     atomic_store(&header->connect.sequence, 1);
-    atomic_store(&header->max_message, connection->max_message);
+    set_limit(connection);
     if ((status = communication_port_create(connection, END_CLIENT, request->process, &request->attributes)))
         return status;
-    enter_roster(connection);
+    enter_roster(connection, request->token);
     return STATUS_SUCCESS;
 }
 
@@ -94,7 +102,7 @@ NTSTATUS connecting_begin(struct roster *roster, uint32_t max_message, const str
         connection_free(connection);
         return status;
     }
-    gen = cell_send(&connection->channel.header->connect, CELL_QUEUED + END_SERVER, actor);
+    gen = cell_set_message(&connection->channel.header->connect, actor);
     sweep_announce(connection, END_SERVER, CELL_CONNECT, gen);
     port_changed(connection->end[END_CLIENT]);
     connection_changed(connection);
@@ -108,21 +116,21 @@ NTSTATUS connecting_begin(struct roster *roster, uint32_t max_message, const str
 static NTSTATUS find_request(const struct roster *roster, const struct accept_request *request,
                              struct connection **result)
 {
-    struct connection *connection = roster_connection(roster, MESSAGE_SLOT(request->message_id));
+    struct connection *connection = roster_connection(roster, message_slot(request->message_id));
     struct cell *cell;
     uint64_t state;
 
-    if (!connection || MESSAGE_CELL(request->message_id) != CELL_CONNECT || !is_pending(connection))
+    if (!connection || message_cell(request->message_id) != CELL_CONNECT || !is_pending(connection))
         return STATUS_INVALID_MESSAGE;
     cell = &connection->channel.header->connect;
     state = cell_state(cell);
-    if (MESSAGE_ID(connection->slot, CELL_CONNECT, cell_gen(state)) != request->message_id ||
+    if (channel_message_id(&connection->channel, CELL_CONNECT, cell_gen(state)) != request->message_id ||
         (request->callback_id && request->callback_id != atomic_load(&cell->sequence)))
         return STATUS_INVALID_MESSAGE;
-    if (cell_phase(state) == CELL_CANCELED + END_SERVER)
+    if (cell_phase(state) == CELL_CANCELED + END_SERVER || cell_phase(state) == CELL_VOID)
     {
         /* the client has gone; with this its server knows, and the request is forgotten */
-        cell_free(cell);
+        cell_step(&connection->channel, CELL_CONNECT, cell, &state, EVENT_DONE, nobody);
         connection_reap(connection);
         return STATUS_REQUEST_CANCELED;
     }
@@ -132,28 +140,32 @@ static NTSTATUS find_request(const struct roster *roster, const struct accept_re
     return STATUS_SUCCESS;
 }
 
-/* sends the connection reply, or what comes with a refusal, from whatever has become of the request */
+/* sends the connection reply, or what comes with a refusal, whatever has become of the request */
 static void answer_request(struct connection *connection, bool accepted)
 {
     struct cell *cell = &connection->channel.header->connect;
-    uint64_t state = cell_state(cell);
 
-    if (atomic_load(&cell->flags) & CELL_SYNC)
-        cell_pass(cell, cell_gen(state), cell_phase(state), CELL_ANSWER + END_CLIENT, nobody);
+    if (atomic_load(&cell->request.flags) & CONTENT_SYNC)
+        cell_set_answer(cell, CELL_ANSWER + END_CLIENT);
     else if (!accepted)
-        cell_free(cell);
-    else if (cell_claim(cell, cell_gen(state), CELL_HELD + END_SERVER, CELL_QUEUED + END_CLIENT, nobody))
-        sweep_announce(connection, END_CLIENT, CELL_CONNECT, cell_gen(state));
+        cell_set_answer(cell, CELL_FREE);
+    else
+        sweep_announce(connection, END_CLIENT, CELL_CONNECT, cell_set_answer(cell, CELL_QUEUED + END_CLIENT));
 }
 
-/* the request has its answer, which is no; a client that sees that it was refused looks for no more */
+/* the connection is over before it began; a client that sees that looks for no more */
+static void end_unaccepted(struct connection *connection, uint32_t stage)
+{
+    connection_set_stage(connection, stage);
+    queue_close(&connection->channel.client_queue);
+    sweep_wake_waiting(connection);
+}
+
 static void refuse(struct connection *connection)
 {
     connection_leave_roster(connection);
     answer_request(connection, false);
-    connection_set_stage(connection, LINK_REFUSED);
-    queue_close(&connection->channel.client_queue);
-    sweep_wake_waiting(connection);
+    end_unaccepted(connection, LINK_REFUSED);
     connection_changed(connection);
 }
 
@@ -161,13 +173,13 @@ static void finish_accepting(struct connection *connection, bool answered)
 {
     struct roster_entry *entry = connection_entry(connection);
 
-    atomic_store(&connection->channel.header->max_message, connection->max_message);
+    set_limit(connection);
     atomic_store(&entry->port_context, connection->context);
     atomic_store(&entry->state, ROSTER_CONNECTED);
     connection_set_stage(connection, LINK_ACCEPTING);
     if (!answered)
         answer_request(connection, true);
-    sweep_move_all(connection, END_CLIENT, PHASE(CELL_EARLY), CELL_QUEUED + END_SERVER, END_SERVER);
+    sweep_step_all(connection, END_CLIENT, EVENT_ADMIT + END_SERVER, END_SERVER);
     connection_set_stage(connection, LINK_CONNECTED);
     connection->accepting = false;
     connection_changed(connection);
@@ -188,7 +200,7 @@ static void accept_connection(struct connection *connection, const struct accept
 /* the program has not got the answer of an alpcserver that was killed, and asks again */
 static struct connection *accepted_before(const struct roster *roster, const struct accept_request *request)
 {
-    struct connection *connection = roster_connection(roster, MESSAGE_SLOT(request->message_id));
+    struct connection *connection = roster_connection(roster, message_slot(request->message_id));
 
     if (!request->accept || !connection || !connection->end[END_SERVER] || connection->accepted != request->message_id)
         return NULL;
@@ -197,8 +209,7 @@ static struct connection *accepted_before(const struct roster *roster, const str
 
 NTSTATUS connecting_answer(struct roster *roster, const struct accept_request *request, struct connection **result)
 {
-    struct server_message message = { .type = LPC_CONNECTION_REPLY,
-                                      .flags = request->accept ? 0 : CELL_REFUSED,
+    struct server_message message = { .flags = CONTENT_RELEASE | (request->accept ? 0 : CONTENT_REFUSED),
                                       .thread = request->thread,
                                       .data_length = request->data_length,
                                       .total_length = request->total_length,
@@ -220,8 +231,7 @@ NTSTATUS connecting_answer(struct roster *roster, const struct accept_request *r
     if (request->accept &&
         (status = communication_port_create(connection, END_SERVER, request->process, &request->attributes)))
         return status;
-    message.flags |= atomic_load(&connection->channel.header->connect.flags) & CELL_SYNC;
-    if (!connection_write_cell(connection, CELL_CONNECT, &message))
+    if (!connection_write_answer(connection, CELL_CONNECT, &message))
     {
         communication_port_abandon(connection, END_SERVER);
         return STATUS_INSUFFICIENT_RESOURCES;
@@ -240,27 +250,44 @@ NTSTATUS connecting_answer(struct roster *roster, const struct accept_request *r
     return STATUS_SUCCESS;
 }
 
-/* no answer to the connection request will come [7, 7] */
+/* no answer to the connection request will come: it is refused [7, 7 and 39] */
 static void refuse_unanswered(struct connection *connection)
 {
-    const struct server_message nothing = {
-        .type = LPC_CONNECTION_REPLY,
-        .flags = (atomic_load(&connection->channel.header->connect.flags) & CELL_SYNC) | CELL_REFUSED,
-        .total_length = HEADER_SIZE,
-    };
+    const struct server_message nothing = { .flags = CONTENT_RELEASE | CONTENT_REFUSED, .total_length = HEADER_SIZE };
 
-    connection_write_cell(connection, CELL_CONNECT, &nothing);
+    connection_write_answer(connection, CELL_CONNECT, &nothing);
     refuse(connection);
     connection_reap(connection);
 }
 
-void connecting_refuse_all(struct roster *roster)
+/* the same when the connection port goes: who does not wait is told that the request is canceled [4.3] */
+static void forsake(struct connection *connection)
+{
+    struct cell *cell = &connection->channel.header->connect;
+
+    if (atomic_load(&cell->request.flags) & CONTENT_SYNC)
+    {
+        refuse_unanswered(connection);
+        return;
+    }
+    connection_leave_roster(connection);
+    sweep_announce(connection, END_CLIENT, CELL_CONNECT, cell_set_answer(cell, CELL_CANCELED + END_CLIENT));
+    end_unaccepted(connection, LINK_REFUSED | LINK_FORSAKEN);
+    connection_reap(connection);
+}
+
+static void end_pending(struct roster *roster, void (*end)(struct connection *connection))
 {
     uint32_t slot;
 
-    for (slot = 1; slot < ROSTER_SIZE; slot++)
+    for (slot = 1; slot < ROSTER_SIZE && roster->count; slot++)
         if (roster->connections[slot] && is_pending(roster->connections[slot]))
-            refuse_unanswered(roster->connections[slot]);
+            end(roster->connections[slot]);
+}
+
+void connecting_refuse_all(struct roster *roster)
+{
+    end_pending(roster, refuse_unanswered);
 }
 
 void connecting_end_all(struct roster *roster)
@@ -268,7 +295,7 @@ void connecting_end_all(struct roster *roster)
     uint32_t slot;
 
     queue_close(&roster->queue);
-    connecting_refuse_all(roster);
+    end_pending(roster, forsake);
     for (slot = 1; slot < ROSTER_SIZE && roster->count; slot++)
     {
         struct connection *connection = roster->connections[slot];

@@ -17,6 +17,7 @@ struct connect_request
     struct process *process;
     uint32_t thread;
     bool sync;
+    const struct token *token; /* that the thread acts with */
     struct port_attributes attributes;
     uint16_t data_length, total_length;
     const void *message; /* total_length less the header */

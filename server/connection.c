@@ -49,12 +49,20 @@ void connection_changed(const struct connection *connection)
     object_changed(&connection->object, &connection_ops);
 }
 
+/* where messages of the channel are announced */
+static void join_queues(struct connection *connection)
+{
+    connection->channel.slot = connection->slot;
+    connection->channel.queue[END_SERVER] = connection->roster ? &connection->roster->queue : NULL;
+}
+
 static NTSTATUS make_channel(struct connection *connection)
 {
-    connection->fd = channel_create(connection->object.serial);
+    connection->fd = channel_create(connection->object.serial, (uint32_t)object_random() & CELL_GEN_MASK);
     state_inherit(connection->fd);
     if (connection->fd == -1 || !channel_map(&connection->channel, connection->fd, false))
         return shortage_of_memory(errno);
+    join_queues(connection);
     return STATUS_SUCCESS;
 }
 
@@ -84,8 +92,16 @@ NTSTATUS connection_new(struct roster *roster, struct connection **result)
 
 void connection_leave_roster(struct connection *connection)
 {
-    if (connection->roster)
-        roster_release_slot(connection->roster, connection->slot);
+    if (!connection->roster)
+        return;
+    if (connection->channel.header)
+    {
+        connection_map_far(connection);
+        cell_unannounce(&connection->channel, END_SERVER);
+        connection_unmap_far(connection);
+    }
+    connection->channel.queue[END_SERVER] = NULL;
+    roster_release_slot(connection->roster, connection->slot);
     connection->roster = NULL;
 }
 
@@ -278,6 +294,7 @@ bool connection_restore(uint64_t key, struct state_reader *reader, struct roster
     }
     if (roster && roster_retake_slot(roster, connection->slot, connection->generation, connection))
         connection->roster = roster;
+    join_queues(connection);
     return true;
 }
 
@@ -290,7 +307,8 @@ void connection_set_link(struct connection *connection, uint32_t clear, uint32_t
 
     connection->stage = (connection->stage & ~clear) | set;
     atomic_store(link, connection->stage | (atomic_load(link) & LINK_CLOSED_TOLD));
-    futex_wake(link, INT_MAX);
+    atomic_fetch_add(&connection->channel.header->comm_bell, 1);
+    futex_wake(&connection->channel.header->comm_bell, INT_MAX);
 }
 
 void connection_set_stage(struct connection *connection, uint32_t stage)
@@ -333,43 +351,69 @@ void connection_for_each_cell(struct connection *connection, enum alpc_end owner
     connection_unmap_far(connection);
 }
 
-bool connection_write_cell(struct connection *connection, uint32_t id, const struct server_message *message)
+static bool write_payload(struct connection *connection, uint32_t id, const struct server_message *message)
 {
     struct cell *cell = channel_cell(&connection->channel, id);
     size_t size = message->total_length - HEADER_SIZE;
+
+    if (size > CELL_INLINE_SIZE)
+        return pwrite(connection->fd, message->data, size, (off_t)channel_window_offset(id)) == (ssize_t)size;
+    if (size)
+        memcpy(cell->data, message->data, size);
+    return true;
+}
+
+static void write_content(struct cell_content *content, const struct server_message *message)
+{
+    store(&content->length, message->data_length | (uint32_t)(message->total_length - HEADER_SIZE) << 16);
+    store(&content->flags, message->flags);
+    store(&content->author, message->thread);
+    store(&content->process, message->process);
+}
+
+bool connection_write_request(struct connection *connection, uint32_t id, const struct server_message *message)
+{
+    struct cell *cell = channel_cell(&connection->channel, id);
     struct timespec now;
 
-    if (size <= CELL_INLINE_SIZE)
-    {
-        if (size)
-            memcpy(cell->data, message->data, size);
-    }
-    else if (pwrite(connection->fd, message->data, size, (off_t)channel_window_offset(id)) != (ssize_t)size)
+    if (!write_payload(connection, id, message))
         return false;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    store(&cell->length, message->data_length | (uint32_t)message->total_length << 16);
-    store(&cell->type, message->type);
-    store(&cell->flags, message->flags);
-    store(&cell->author, message->thread);
+    write_content(&cell->request, message);
     store(&cell->requester, message->thread);
-    store(&cell->process, message->process);
     atomic_store_explicit(&cell->time, (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec, memory_order_relaxed);
+    return true;
+}
+
+bool connection_write_answer(struct connection *connection, uint32_t id, const struct server_message *message)
+{
+    if (!write_payload(connection, id, message))
+        return false;
+    write_content(&channel_cell(&connection->channel, id)->answer, message);
     return true;
 }
 
 /* ---------------------------------------------------------------------------------------------- the dump */
 
-/* which end wrote what the cell holds: the one that does not act next */
-static const struct process *author_of(const struct connection *connection, uint32_t id, enum cell_phase phase,
-                                       uint32_t number)
+/* which end wrote what the cell holds: its owner the message, the other end the answer, unless that is a callback's */
+static const struct process *author_of(const struct connection *connection, uint32_t id, uint64_t state, uint32_t number)
 {
-    enum alpc_end author = CELL_END(id);
-    const struct process *process;
+    enum alpc_end author = state & CELL_ANSWERED ? other_end(CELL_END(id)) : CELL_END(id);
+    const struct process *process = connection_process(connection, author, number);
 
-    if (phase >= CELL_QUEUED)
-        author = phase & 1 ? END_CLIENT : END_SERVER;
-    process = connection_process(connection, author, number);
     return process ? process : connection_process(connection, author, 0);
+}
+
+/* LPC_* [3.6], as far as it follows from what is written */
+static uint32_t type_of(uint32_t id, uint64_t state, uint32_t flags)
+{
+    if (id == CELL_CONNECT)
+        return state & CELL_ANSWERED ? LPC_CONNECTION_REPLY : LPC_CONNECTION_REQUEST;
+    if (id == CELL_CLOSED)
+        return LPC_PORT_CLOSED;
+    if (!(flags & CONTENT_RELEASE))
+        return LPC_REQUEST;
+    return state & CELL_ANSWERED ? LPC_REPLY : LPC_DATAGRAM;
 }
 
 /* who has the message in hand: is writing it, or has received it and may answer */
@@ -380,7 +424,8 @@ static void set_holder(struct message_record *record, const struct connection *c
     struct cell_actor actor = cell_actor(state);
     const struct process *process = connection_process(connection, end, actor.process);
 
-    if (phase != CELL_OWNED && (phase & ~1u) != CELL_HELD && (phase & ~1u) != CELL_ANSWERING)
+    if (phase != CELL_OWNED && (phase & ~1u) != CELL_READING && (phase & ~1u) != CELL_HELD &&
+        (phase & ~1u) != CELL_ANSWERING)
         return;
     record->holder_process = process ? process->id : 0;
     record->holder_thread = actor.thread;
@@ -396,19 +441,20 @@ static void dump_message(struct connection *connection, uint32_t id, struct cell
 {
     struct message_dump *messages = arg;
     bool written = cell_phase(state) != CELL_OWNED; /* else the content is still that of the message before */
-    uint32_t length = written ? atomic_load(&cell->length) : 0;
-    const struct process *author = author_of(connection, id, cell_phase(state), atomic_load(&cell->process));
+    struct cell_content *content = cell_content(cell, state);
+    uint32_t length = atomic_load(&content->length), flags = atomic_load(&content->flags);
+    const struct process *author = author_of(connection, id, state, atomic_load(&content->process));
     struct message_record record = {
         .connection = connection->object.serial,
-        .id = MESSAGE_ID(connection->slot, id, cell_gen(state)),
+        .id = channel_message_id(&connection->channel, id, cell_gen(state)),
         .callback = atomic_load(&cell->sequence),
-        .type = written ? atomic_load(&cell->type) : 0,
-        .data_length = length & 0xffff,
-        .total_length = length >> 16,
+        .type = written ? type_of(id, state, flags) : 0,
+        .data_length = written ? length & 0xffff : 0,
+        .total_length = written ? (length >> 16) + HEADER_SIZE : 0,
         .process = author ? author->id : 0,
-        .thread = atomic_load(&cell->author),
+        .thread = atomic_load(&content->author),
         .phase = cell_phase(state),
-        .flags = written ? atomic_load(&cell->flags) : 0,
+        .flags = written ? flags : 0,
     };
 
     if (cell_phase(state) == CELL_FREE)

@@ -15,7 +15,7 @@
 #include "process.h"
 #include "roster.h"
 
-#include "dlls/ntdll/alpc/channel.h"
+#include "dlls/ntdll/alpc/cell.h"
 #include "ntalpc/protocol.h"
 
 struct port;
@@ -32,7 +32,7 @@ struct sharer
 struct connection
 {
     struct object object;
-    uint32_t slot, generation;
+    uint32_t slot, generation; /* the channel has the slot too */
     uint32_t stage;         /* LINK_ bits, as the server knows them */
     uint32_t client_thread; /* that connected */
     uint32_t max_message;   /* the ports' smallest limit */
@@ -48,7 +48,6 @@ struct connection
     uint32_t dying;                              /* bits of stage of which not everybody has been told */
     uint32_t closed_gen;                         /* generation of the notice that the client has gone; before that */
     bool closed_told;                            /* there is none */
-    bool unannounced[2];                         /* messages wait for room in the queue of that end */
 };
 
 static inline enum alpc_end other_end(enum alpc_end end)
@@ -114,12 +113,13 @@ void connection_for_each_cell(struct connection *connection, enum alpc_end owner
 /* what the server itself writes into a cell */
 struct server_message
 {
-    uint32_t type, flags, thread, process;
+    uint32_t flags, thread, process; /* CONTENT_* */
     uint16_t data_length, total_length;
     const void *data; /* total_length less the header */
 };
 
-/* false when memory is short */
-bool connection_write_cell(struct connection *connection, uint32_t id, const struct server_message *message);
+/* a message, or the answer to it; false when memory is short */
+bool connection_write_request(struct connection *connection, uint32_t id, const struct server_message *message);
+bool connection_write_answer(struct connection *connection, uint32_t id, const struct server_message *message);
 
 #endif

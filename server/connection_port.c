@@ -278,7 +278,7 @@ static void tell_connection(struct connection *connection, struct reply *reply)
 NTSTATUS handle_connect_port(struct caller *caller, const struct connect_port_request *request, data_list data,
                              struct reply *reply)
 {
-    const struct connect_request connect = {
+    struct connect_request connect = {
         .process = caller->process,
         .thread = request->thread,
         .sync = request->sync,
@@ -298,12 +298,13 @@ NTSTATUS handle_connect_port(struct caller *caller, const struct connect_port_re
         return STATUS_INVALID_PARAMETER;
     if ((status = token_create(data[1], request->token_size, &token)))
         return status;
+    connect.token = token;
     status = check_connect(port, request, data, token);
-    token_free(token);
     if (!status && port->disconnected)
         status = STATUS_PORT_CONNECTION_REFUSED;
     if (!status)
         status = connecting_begin(roster_of(port), port->max_message, &connect, &connection);
+    token_free(token);
     if (!status)
         tell_connection(connection, reply);
     return status;

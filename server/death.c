@@ -30,9 +30,8 @@ static bool is_told(const struct connection *connection, const struct cell *cell
 static void tell_closed(struct connection *connection)
 {
     struct cell *cell = &connection->channel.header->closed;
-    uint32_t gen = (cell_gen(cell_state(cell)) + 1) & CELL_GEN_MASK;
-    const uint64_t id = MESSAGE_ID(connection->slot, CELL_CLOSED, gen);
-    const struct server_message message = { .type = LPC_PORT_CLOSED,
+    const uint64_t id = channel_message_id(&connection->channel, CELL_CLOSED, cell_gen(cell_state(cell)) + 1);
+    const struct server_message message = { .flags = CONTENT_RELEASE,
                                             .thread = connection->client_thread,
                                             .data_length = sizeof(id),
                                             .total_length = HEADER_SIZE + sizeof(id),
@@ -44,34 +43,26 @@ static void tell_closed(struct connection *connection)
             sweep_announce(connection, END_SERVER, CELL_CLOSED, connection->closed_gen);
         return;
     }
-    connection->closed_gen = gen;
+    connection->closed_gen = (cell_gen(cell_state(cell)) + 1) & CELL_GEN_MASK;
     connection->closed_told = true;
     connection_changed(connection);
     state_commit();
-    connection_write_cell(connection, CELL_CLOSED, &message);
-    gen = cell_send(cell, CELL_QUEUED + END_SERVER, nobody);
-    sweep_announce(connection, END_SERVER, CELL_CLOSED, gen);
+    connection_write_request(connection, CELL_CLOSED, &message);
+    sweep_announce(connection, END_SERVER, CELL_CLOSED, cell_set_message(cell, nobody));
 }
 
 /* a server that has not seen the request never learns of it; it may be receiving it just now */
 static void withdraw_request(struct connection *connection)
 {
     struct cell *request = &connection->channel.header->connect;
+    uint64_t state = cell_state(request);
     int tries;
 
     for (tries = 0; tries < 3; tries++)
-    {
-        uint32_t gen = cell_gen(cell_state(request));
-
-        if (cell_claim(request, gen, CELL_QUEUED + END_SERVER, CELL_FREE, nobody) ||
-            cell_claim(request, gen, CELL_ANSWERING + END_SERVER, CELL_ABANDONED + END_SERVER, nobody))
-            return;
-        if (cell_claim(request, gen, CELL_HELD + END_SERVER, CELL_CANCELED + END_SERVER, nobody))
-        {
-            sweep_announce(connection, END_SERVER, CELL_CONNECT, gen);
-            return;
-        }
-    }
+        if (cell_step(&connection->channel, CELL_CONNECT, request, &state, EVENT_GIVE_UP, nobody))
+            break;
+    if (cell_phase(state) == CELL_CANCELED + END_SERVER)
+        sweep_announce(connection, END_SERVER, CELL_CONNECT, cell_gen(state));
 }
 
 /*
@@ -86,40 +77,49 @@ static void client_gone(struct connection *connection, uint32_t flags)
         return;
     if (atomic_load(&connection_entry(connection)->state) == ROSTER_PENDING)
     {
-        sweep_move_all(connection, END_CLIENT, PHASE(CELL_EARLY), CELL_FREE, -1);
+        sweep_step_all(connection, END_CLIENT, EVENT_GIVE_UP, -1);
         withdraw_request(connection);
         return;
     }
     atomic_store(&connection_entry(connection)->state, ROSTER_CLOSED);
-    sweep_move_all(connection, END_CLIENT, PHASE(CELL_QUEUED + END_SERVER), CELL_QUEUED + END_SERVER, END_SERVER);
-    held = sweep_list(connection, END_CLIENT, PHASE(CELL_HELD + END_SERVER) | PHASE(CELL_SPENT));
+    sweep_announce_missing(connection, END_SERVER);
+    held = sweep_list(connection, END_CLIENT, EVENT_CANCEL + END_SERVER);
     if (flags & ALPC_DISCONNECTFLG_NO_FLUSH_ON_CLOSE)
         held.count = 0;
-    sweep_move(connection, &held, 0, 1, CELL_CANCELED + END_SERVER, END_SERVER);
+    sweep_step(connection, &held, 0, 1, END_SERVER);
     tell_closed(connection);
-    sweep_move(connection, &held, 1, held.count, CELL_CANCELED + END_SERVER, END_SERVER);
+    sweep_step(connection, &held, 1, held.count, END_SERVER);
     free(held.messages);
 }
 
 /* the server has no use for what the client sent; what the client holds of the server's is canceled */
 static void server_gone(struct connection *connection, uint32_t flags)
 {
-    const unsigned int at_server = PHASE(CELL_QUEUED + END_SERVER) | PHASE(CELL_HELD + END_SERVER) |
-                                   PHASE(CELL_CANCELED + END_SERVER) | PHASE(CELL_SPENT);
+    struct cell *closed = &connection->channel.header->closed;
+    uint64_t state = cell_state(closed);
 
     if (connection->roster)
         atomic_store(&connection_entry(connection)->state, ROSTER_FREE);
-    sweep_move_all(connection, END_CLIENT, at_server, CELL_FREE, -1);
+    connection_map_far(connection);
+    cell_unannounce(&connection->channel, END_SERVER);
+    connection_unmap_far(connection);
+    sweep_step_all(connection, END_CLIENT, EVENT_LOSE + END_SERVER, -1);
+    sweep_announce_missing(connection, END_CLIENT);
     if (!(flags & ALPC_DISCONNECTFLG_NO_FLUSH_ON_CLOSE))
-        sweep_move_all(connection, END_SERVER, PHASE(CELL_HELD + END_CLIENT) | PHASE(CELL_SPENT),
-                       CELL_CANCELED + END_CLIENT, END_CLIENT);
-    cell_free(&connection->channel.header->closed);
+        sweep_step_all(connection, END_SERVER, EVENT_CANCEL + END_CLIENT, END_CLIENT);
+    cell_step(&connection->channel, CELL_CLOSED, closed, &state, EVENT_LOSE + END_SERVER, nobody);
 }
 
 static void end_gone(struct connection *connection, enum alpc_end end, uint32_t bits, uint32_t flags)
 {
     bool known = connection->stage & LINK_GONE(end);
 
+    if (!known)
+    {
+        connection_map_far(connection);
+        cell_hand_over(&connection->channel, other_end(end));
+        connection_unmap_far(connection);
+    }
     connection->dying = known ? 0 : LINK_GONE(end);
     connection_set_link(connection, 0, bits);
     if (!known && end == END_CLIENT)

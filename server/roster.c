@@ -88,7 +88,7 @@ static void on_thread_gone(struct bond *bond, uint32_t thread)
 {
     struct receiver *receiver = (struct receiver *)bond;
 
-    queue_forget(&receiver->roster->queue, (uint64_t)bond->process->id << 32 | thread, UINT64_MAX);
+    queue_forget(&receiver->roster->queue, WAITER(bond->process->id, thread), UINT64_MAX);
 }
 
 static void remove_receiver(struct receiver *receiver)
@@ -106,7 +106,7 @@ static void on_process_gone(struct bond *bond)
 {
     struct receiver *receiver = (struct receiver *)bond;
 
-    queue_forget(&receiver->roster->queue, (uint64_t)bond->process->id << 32, UINT64_C(0xffffffff00000000));
+    queue_forget(&receiver->roster->queue, WAITER(bond->process->id, 0), UINT64_C(0xffffffff00000000));
     remove_receiver(receiver);
 }
 

@@ -17,13 +17,13 @@ static void forget_sleepers(const struct sharer *sharer, uint32_t thread, uint64
 {
     /* who receives from the main queue is the roster's business */
     if (sharer->end == END_CLIENT)
-        queue_forget(&sharer->connection->channel.client_queue, (uint64_t)sharer->bond.process->id << 32 | thread,
-                     mask);
+        queue_forget(&sharer->connection->channel.client_queue, WAITER(sharer->bond.process->id, thread), mask);
 }
 
 static void bury(const struct sharer *sharer, uint32_t thread)
 {
-    sweep_bury(sharer->connection, (struct dead){ .end = sharer->end, .number = sharer->number, .thread = thread });
+    sweep_bury(sharer->connection,
+               &(struct cell_dead){ .end = sharer->end, .process = sharer->number, .thread = thread });
 }
 
 static void on_thread_gone(struct bond *bond, uint32_t thread)
@@ -76,8 +76,7 @@ static void store(_Atomic uint32_t *field, uint32_t value)
 
 static void make_known(struct connection *connection, enum alpc_end end, uint32_t number, uint32_t id)
 {
-    if (number)
-        store(&connection->channel.header->sharer[end][number], id);
+    store(&connection->channel.header->sharer[end][number], id);
     if (end == END_CLIENT && connection->roster)
         store(&connection_entry(connection)->process[number], id);
 }

@@ -44,25 +44,21 @@ void sweep_end(void)
  */
 void sweep_announce(struct connection *connection, enum alpc_end end, uint32_t cell, uint32_t gen)
 {
-    struct queue *queue = &connection->channel.client_queue;
-    struct queue_entry entry = { .cell = cell, .gen = gen };
+    struct channel *channel = &connection->channel;
 
-    if (connection->unannounced[end])
+    if (atomic_load(&channel->unannounced) & 1u << end || channel_announce(channel, end, cell, gen, NULL))
         return;
-    if (end == END_SERVER)
-    {
-        if (!connection->roster)
-            return;
-        queue = &connection->roster->queue;
-        entry.slot = connection->slot;
-    }
-    if (queue_put(queue, entry))
-        queue_ring(queue);
-    else
-    {
-        connection->unannounced[end] = true;
+    atomic_fetch_or(&channel->unannounced, 1u << end);
+    retry_soon();
+}
+
+void sweep_announce_missing(struct connection *connection, enum alpc_end end)
+{
+    connection_map_far(connection);
+    cell_announce_missing(&connection->channel, end);
+    connection_unmap_far(connection);
+    if (atomic_load(&connection->channel.unannounced))
         retry_soon();
-    }
 }
 
 /* ---------------------------------------------------------------------------------------------- lists */
@@ -72,7 +68,7 @@ static void list_message(struct connection *connection, uint32_t id, struct cell
     struct message_list *list = arg;
 
     (void)connection;
-    if (!(list->phases & 1u << cell_phase(state)))
+    if (!cell_after[list->event][cell_phase(state)])
         return;
     if (list->count == list->room)
     {
@@ -85,7 +81,7 @@ static void list_message(struct connection *connection, uint32_t id, struct cell
         list->room = room;
     }
     list->messages[list->count++] = (struct message){
-        .sequence = atomic_load_explicit(&cell->sequence, memory_order_relaxed), .cell = id, .gen = cell_gen(state)
+        .sequence = atomic_load_explicit(&cell->sequence, memory_order_relaxed), .cell = id, .state = state
     };
 }
 
@@ -97,11 +93,9 @@ static int by_age(const void *a, const void *b)
     return age > other_age ? -1 : age < other_age;
 }
 
-/* lists the cells of one end's table that are in one of the phases, in the order of sending; the caller frees .messages
- */
-struct message_list sweep_list(struct connection *connection, enum alpc_end owner, unsigned int phases)
+struct message_list sweep_list(struct connection *connection, enum alpc_end owner, enum cell_event event)
 {
-    struct message_list list = { .phases = phases };
+    struct message_list list = { .event = event };
     uint32_t now;
     size_t i;
 
@@ -114,9 +108,8 @@ struct message_list sweep_list(struct connection *connection, enum alpc_end owne
     return list;
 }
 
-/* moves the cells of a list from one phase to another; announces those that made it to the end given, if any */
-void sweep_move(struct connection *connection, const struct message_list *list, size_t first, size_t last,
-                enum cell_phase to, int announce_to)
+void sweep_step(struct connection *connection, const struct message_list *list, size_t first, size_t last,
+                int announce_to)
 {
     size_t i;
 
@@ -125,47 +118,21 @@ void sweep_move(struct connection *connection, const struct message_list *list, 
     {
         const struct message *message = &list->messages[i];
         struct cell *cell = channel_cell(&connection->channel, message->cell);
-        uint64_t state = cell ? cell_state(cell) : 0;
+        uint64_t state = message->state;
 
-        if (!cell || cell_gen(state) != message->gen || !(list->phases & PHASE(cell_phase(state))))
-            continue;
-        /* a thread may be waiting for the answer to what is freed */
-        if (to == CELL_FREE)
-            cell_pass(cell, message->gen, cell_phase(state), to, nobody);
-        else if (cell_claim(cell, message->gen, cell_phase(state), to, cell_actor(state)) && announce_to >= 0)
-            sweep_announce(connection, (enum alpc_end)announce_to, message->cell, message->gen);
+        if (cell && cell_step(&connection->channel, message->cell, cell, &state, list->event, nobody) &&
+            announce_to >= 0)
+            sweep_announce(connection, (enum alpc_end)announce_to, message->cell, cell_gen(state));
     }
     connection_unmap_far(connection);
 }
 
-void sweep_move_all(struct connection *connection, enum alpc_end owner, unsigned int phases, enum cell_phase to,
-                    int announce_to)
+void sweep_step_all(struct connection *connection, enum alpc_end owner, enum cell_event event, int announce_to)
 {
-    struct message_list list = sweep_list(connection, owner, phases);
+    struct message_list list = sweep_list(connection, owner, event);
 
-    sweep_move(connection, &list, 0, list.count, to, announce_to);
+    sweep_step(connection, &list, 0, list.count, announce_to);
     free(list.messages);
-}
-
-static void announce_again(struct connection *connection, enum alpc_end end, uint32_t id)
-{
-    uint64_t state = cell_state(channel_cell(&connection->channel, id));
-
-    if (cell_phase(state) == CELL_QUEUED + end || cell_phase(state) == CELL_CANCELED + end)
-        sweep_announce(connection, end, id, cell_gen(state));
-}
-
-void sweep_announce_missing(struct connection *connection, enum alpc_end end)
-{
-    enum alpc_end owner;
-
-    announce_again(connection, end, CELL_CONNECT);
-    for (owner = END_CLIENT; owner <= END_SERVER; owner++)
-    {
-        sweep_move_all(connection, owner, PHASE(CELL_QUEUED + end), CELL_QUEUED + end, (int)end);
-        sweep_move_all(connection, owner, PHASE(CELL_CANCELED + end), CELL_CANCELED + end, (int)end);
-    }
-    announce_again(connection, end, CELL_CLOSED);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
@@ -179,10 +146,8 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
         {
             struct connection *connection = (struct connection *)object;
 
-            if (!connection->unannounced[end])
-                continue;
-            connection->unannounced[end] = false;
-            sweep_announce_missing(connection, end);
+            if (atomic_fetch_and(&connection->channel.unannounced, ~(1u << end)) & 1u << end)
+                sweep_announce_missing(connection, end);
         }
 }
 
@@ -203,73 +168,11 @@ void sweep_wake_waiting(struct connection *connection)
     cell_wake(&connection->channel.header->connect);
 }
 
-static bool is_dead(const struct dead *dead, uint32_t thread, uint32_t number)
+void sweep_bury(struct connection *connection, const struct cell_dead *dead)
 {
-    return number == dead->number && (!dead->thread || thread == dead->thread);
-}
-
-/* puts right what a dead thread has left in the middle */
-static void bury(struct connection *connection, uint32_t id, struct cell *cell, uint64_t state, void *arg)
-{
-    const struct dead *dead = arg;
-    enum cell_phase phase = cell_phase(state), at_peer = CELL_HELD + other_end(dead->end);
-    struct cell_actor actor = cell_actor(state);
-    uint32_t gen = cell_gen(state), flags = atomic_load(&cell->flags);
-    bool required = dead->thread && atomic_load(&cell->requester) == dead->thread;
-    /* of a process only what it wrote is known, not what the others that share its end wait for */
-    bool waits = flags & (CELL_SYNC | CELL_CALLBACK) &&
-                 (required || (!dead->thread && atomic_load(&cell->process) == dead->number));
-
-    if (CELL_END(id) == dead->end && phase == CELL_OWNED)
-    {
-        if (is_dead(dead, actor.thread, actor.process))
-            cell_free(cell);
-    }
-    else if (phase == CELL_ANSWERING + dead->end || phase == CELL_ABANDONED + dead->end)
-    {
-        if (is_dead(dead, actor.thread, actor.process))
-            cell_claim(cell, gen, phase, phase == CELL_ANSWERING + dead->end ? CELL_HELD + dead->end : CELL_FREE,
-                       nobody);
-    }
-    else if (phase == CELL_ANSWER + dead->end)
-    {
-        if (required)
-            cell_claim(cell, gen, phase, CELL_FREE, nobody);
-    }
-    else if (phase == CELL_ANSWER + other_end(dead->end))
-    {
-        if (is_dead(dead, actor.thread, actor.process))
-            cell_wake(cell); /* it may have died before it did so itself */
-    }
-    else if (phase == CELL_HELD + dead->end)
-    {
-        /* nothing comes after it: it was being read */
-        if (flags & CELL_RELEASE && is_dead(dead, actor.thread, actor.process))
-            cell_claim(cell, gen, phase, CELL_FREE, nobody);
-    }
-    else if (phase == CELL_QUEUED + other_end(dead->end) || phase == CELL_EARLY)
-    {
-        if (!is_dead(dead, actor.thread, actor.process))
-            return;
-        if (waits)
-            cell_claim(cell, gen, phase, CELL_FREE, nobody);
-        else if (phase != CELL_EARLY)
-            sweep_announce(connection, other_end(dead->end), id, gen); /* it may have died before it did so itself */
-        else if ((connection->stage & LINK_STAGE_MASK) == LINK_CONNECTED &&
-                 cell_claim(cell, gen, phase, CELL_QUEUED + END_SERVER, actor))
-            sweep_announce(connection, END_SERVER, id, gen);
-    }
-    else if (waits && phase == at_peer)
-    {
-        if (cell_claim(cell, gen, phase, CELL_CANCELED + other_end(dead->end), actor))
-            sweep_announce(connection, other_end(dead->end), id, gen);
-    }
-    else if (waits && phase == CELL_ANSWERING + other_end(dead->end))
-        cell_claim(cell, gen, phase, CELL_ABANDONED + other_end(dead->end), actor);
-}
-
-void sweep_bury(struct connection *connection, struct dead dead)
-{
-    connection_for_each_cell(connection, END_CLIENT, bury, &dead);
-    connection_for_each_cell(connection, END_SERVER, bury, &dead);
+    connection_map_far(connection);
+    cell_bury(&connection->channel, dead);
+    connection_unmap_far(connection);
+    if (atomic_load(&connection->channel.unannounced))
+        retry_soon();
 }

@@ -66,7 +66,7 @@ RECORD(message)
     U32(process)        /* of who wrote it */
     U32(thread)
     U32(phase)          /* enum cell_phase */
-    U32(flags)          /* CELL_SYNC ... */
+    U32(flags)          /* CONTENT_SYNC ... */
     U32(holder_process) /* of who writes it, or has received it and may answer; 0 = nobody */
     U32(holder_thread)
 END(message)

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHM_VERSION 1u
+#define SHM_VERSION 2u
 #define SHM_LINE 64
 
 /* the two ends of a connection */
@@ -57,7 +57,7 @@ enum port_kind
 #define PORT_QUEUE_BITS 17
 #define CLIENT_QUEUE_BITS 15
 
-#define QUEUE_SLEEPERS 40
+#define QUEUE_WAITERS 40 /* known by name; more only count as sleepers */
 
 /* written by those who post */
 struct queue_post
@@ -72,16 +72,23 @@ struct queue_desk
     _Alignas(SHM_LINE) _Atomic uint64_t head;        /* next position to take */
     _Alignas(SHM_LINE) _Atomic uint32_t sleepers;    /* threads that sleep on the bell, or are about to */
     _Atomic uint32_t closed;                         /* set by alpcserver: nothing more is going to come */
-    _Alignas(SHM_LINE) _Atomic uint64_t sleeping[QUEUE_SLEEPERS]; /* who they are: pid << 32 | tid, 0 = free */
+    /* threads that wait, asleep or not: what is sent next is theirs [4.7]; 0 = free */
+    _Alignas(SHM_LINE) _Atomic uint64_t waiting[QUEUE_WAITERS];
 };
+
+/* a thread that waits, by Windows' numbers; the top bit tells that it counts as a sleeper too */
+#define WAITER(process, thread) ((uint64_t)(process) << 32 | (thread))
+#define WAITER_ASLEEP (UINT64_C(1) << 63)
 
 /* ---------------------------------------------------------------------------------------------- cell */
 
 /*
  * A cell holds one message for as long as the message lives, with its answer in the same place.  Each end allocates only
- * from its own cells.  What a cell is doing, and by whom, is told by its state word alone:
+ * from its own cells.  What a cell is doing, and by whom, is told by its state word alone; which phase may follow which
+ * is the table in cell.h.
  *
- *   bits 0-3 phase, 4 waiting, 5-8 process (which of those that share an end), 18-31 generation, 32-63 thread id
+ *   bits 0-4 phase, 5 waiting, 6-9 process (which of those that share an end), 10 answered, 11 handed,
+ *   18-31 generation, 32-63 thread id
  */
 enum cell_phase
 {
@@ -89,48 +96,67 @@ enum cell_phase
     CELL_OWNED = 1,      /* the thread is filling it in */
     CELL_EARLY = 2,      /* sent before the connection was accepted */
     CELL_SPENT = 3,      /* answered and read, but kept: the answer did not release it */
-    CELL_QUEUED = 4,     /* + end: in that end's queue */
-    CELL_HELD = 6,       /* + end: received by that end, which may answer */
-    CELL_ANSWERING = 8,  /* + end: the thread, of that end, is reading the message or writing its answer */
-    CELL_ANSWER = 10,    /* + end: an answer stands ready for the waiting thread of that end */
-    CELL_CANCELED = 12,  /* + end: the other side gave up what that end holds; a notice is in that end's queue */
-    CELL_ABANDONED = 14, /* + end: the other side gave up while that end was writing its answer */
+    CELL_VOID = 4,       /* cancelled, as who held it knows: kept like a spent one, so that late answers are refused */
+    /* the following have an end beside them: + END_CLIENT or END_SERVER, in whose hands the message is */
+    CELL_QUEUED = 6,     /* in that end's queue */
+    CELL_READING = 8,    /* the thread is reading it; nothing comes after that */
+    CELL_HELD = 10,      /* received; may be answered */
+    CELL_ANSWERING = 12, /* the thread is writing the answer */
+    CELL_ANSWER = 14,    /* an answer stands ready for the waiting thread */
+    CELL_CANCELED = 16,  /* the other end gave up what this one holds; a notice is in the queue */
+    CELL_ABANDONED = 18, /* the other end gave up while the answer was being written */
+    CELL_WITHDRAWN = 20, /* the other end gave up what was not received yet; the queue's entry leads to this */
+    CELL_ENDING = 22,    /* a thread of that end releases what is attached */
+    CELL_PHASES = 24
 };
 
-#define CELL_PHASE_MASK 0xfu
-#define CELL_WAITING 0x10u /* a thread sleeps on the low half of the word */
-#define CELL_PROCESS_SHIFT 5
+#define CELL_PHASE_MASK 0x1fu
+#define CELL_WAITING 0x20u /* a thread sleeps on the low half of the word */
+#define CELL_PROCESS_SHIFT 6
 #define CELL_PROCESS_MASK 0xfu
-#define CELL_GEN_SHIFT 18 /* generation of the content */
+#define CELL_ANSWERED 0x400u /* the content is that of the answer */
+#define CELL_HANDED 0x800u   /* a receiver waited for it when it was sent: it is received although its sender has gone */
+#define CELL_GEN_SHIFT 18    /* generation of the content */
 #define CELL_GEN_MASK 0x3fffu
 #define CELL_THREAD_SHIFT 32
 
-/* cell flags */
-#define CELL_SYNC 0x01u     /* the author waits on the cell for the answer */
-#define CELL_RELEASE 0x02u  /* nothing is to come after this: a datagram, or an answer that ends the message */
-#define CELL_CALLBACK 0x04u /* the answer is itself a request, and who wrote it waits on the cell */
-#define CELL_REFUSED 0x08u  /* the answer to a connection request: no */
+/* what one end has written: a message, or an answer to it */
+struct cell_content
+{
+    _Atomic uint32_t length;  /* bytes of data | bytes of payload << 16: payload is all that follows the header */
+    _Atomic uint32_t flags;   /* CONTENT_* */
+    _Atomic uint32_t author;  /* thread id of who wrote it */
+    _Atomic uint32_t process; /* and which of the processes that share its end; 0 is the creator */
+};
 
+#define CONTENT_SYNC 0x01u    /* who wrote it waits on the cell for the answer */
+#define CONTENT_RELEASE 0x02u /* nothing is to come after this: a datagram, or an answer that ends the message */
+#define CONTENT_REFUSED 0x04u /* the answer to a connection request: no */
+
+/* the longest message less the larger of the two headers [alpc.md 3.9, 2.7] */
+#define CELL_MAX_PAYLOAD (0xffffu - 0x28u)
 #define CELL_INLINE_SIZE 128
 #define CELL_WINDOW_SIZE 65536
+#define CELL_ATTACHMENT_SIZE 64
 
 struct cell
 {
     _Alignas(SHM_LINE) _Atomic uint64_t state;
+    _Atomic uint64_t time;      /* CLOCK_MONOTONIC_COARSE of the request, ns */
     _Atomic uint32_t sequence;  /* CallbackId of the message, counted per end, never 0 */
-    _Atomic uint32_t requester; /* thread that allocated the cell */
-    _Atomic uint32_t flags;     /* CELL_SYNC ... */
-    _Atomic uint32_t length;    /* DataLength | TotalLength << 16 */
-    _Atomic uint32_t type;      /* LPC_REQUEST ..., without flag bits */
-    _Atomic uint32_t author;    /* thread id of who wrote the content */
-    _Atomic uint32_t process;   /* and which of the processes that share its end; 0 is the creator */
-    _Atomic uint64_t time;      /* CLOCK_MONOTONIC_COARSE of the request, ns; for alpcdump */
+    _Atomic uint32_t requester; /* thread that waits for the answer, */
+    _Atomic uint32_t requester_process; /* and which of the processes that share its end */
+    struct cell_content request;
+    _Atomic uint32_t attached;  /* mask of what stands in .attachments, see attachment.h */
     /*
-     * Changes when an answer has been written.  A thread that spins reads this line and not the one above, which the
-     * thread that answers would otherwise have to get back with each access.  It tells nothing that the state does not.
+     * The signal changes when an answer has been written.  A thread that spins reads this line and not the one above,
+     * which the thread that answers would otherwise have to get back with each access; and finds in it all that it needs
+     * to know of the answer.
      */
     _Alignas(SHM_LINE) _Atomic uint32_t signal;
-    /* what follows the PORT_MESSAGE, if it fits; else it is in the cell's window */
+    struct cell_content answer;
+    _Alignas(SHM_LINE) uint8_t attachments[CELL_ATTACHMENT_SIZE];
+    /* the payload, if it fits; else it is in the cell's window */
     _Alignas(SHM_LINE) uint8_t data[CELL_INLINE_SIZE];
 };
 
@@ -145,7 +171,7 @@ struct cell
 #define CELL_CONNECT CELL_ID(END_CLIENT, CELL_COUNT)
 #define CELL_CLOSED CELL_ID(END_CLIENT, CELL_COUNT + 1)
 #define CELL_NONE 0xffffffffu
-/* a connection keeps about this many spent messages of each end */
+/* a connection keeps about this many spent and void messages of each end */
 #define CELL_KEEP_SPENT 1024u
 
 /* ---------------------------------------------------------------------------------------------- channel */
@@ -164,6 +190,7 @@ struct cell
 #define LINK_SERVER_CLOSED 0x80u
 #define LINK_CLOSED(end) ((end) == END_CLIENT ? LINK_CLIENT_CLOSED : LINK_SERVER_CLOSED)
 #define LINK_CLOSED_TOLD 0x100u /* the client has received its LPC_PORT_CLOSED */
+#define LINK_FORSAKEN 0x200u    /* with LINK_REFUSED: the connection port went before it decided */
 
 /* what one end keeps about its cells */
 struct channel_end
@@ -181,9 +208,12 @@ struct channel_header
     uint32_t magic;
     uint32_t version;
     uint64_t connection; /* alpcserver's number of the connection */
+    uint32_t gen_base;   /* added to the generations in message ids: those of an earlier connection are others */
     _Alignas(SHM_LINE) _Atomic uint32_t link;
-    _Atomic uint32_t max_message;                 /* TotalLength that either end may send */
-    _Atomic uint32_t sharer[2][ROSTER_PROCESSES]; /* ids of the processes at each end by cell.process; not the first */
+    _Atomic uint32_t max_payload;                 /* that either end may send */
+    _Atomic uint32_t sharer[2][ROSTER_PROCESSES]; /* ids of the processes at each end by cell.process */
+    _Atomic uint32_t comm_sleepers;               /* threads that sleep in a receive on the server communication port */
+    _Atomic uint32_t comm_bell;                   /* their futex */
     struct channel_end end[2];
     struct queue_post post; /* of the client port's queue */
     struct queue_desk desk;
@@ -195,12 +225,12 @@ struct channel_header
 
 #define CHANNEL_RING_OFFSET 0x1000
 #define CHANNEL_NEAR_OFFSET (CHANNEL_RING_OFFSET + (8 << CLIENT_QUEUE_BITS))
-#define CHANNEL_HOT_SIZE (CHANNEL_NEAR_OFFSET + 2 * CELL_NEAR * 256)
+#define CHANNEL_HOT_SIZE (CHANNEL_NEAR_OFFSET + 2 * CELL_NEAR * 320)
 
 /* the far part: cells that do not lie near, and a window for each cell; sparse, so only what is used takes memory */
 #define CHANNEL_FAR_OFFSET 0x80000
-#define CHANNEL_FAR_CELLS_SIZE (2u << CELL_INDEX_BITS << 8)
-#define CHANNEL_FAR_WINDOWS 0x800000
+#define CHANNEL_FAR_CELLS_SIZE ((2u << CELL_INDEX_BITS) * 320)
+#define CHANNEL_FAR_WINDOWS 0xa00000
 #define CHANNEL_FAR_SIZE ((uint64_t)CHANNEL_FAR_WINDOWS + ((uint64_t)2 * CELL_WINDOW_SIZE << CELL_INDEX_BITS))
 #define CHANNEL_SIZE (CHANNEL_FAR_OFFSET + CHANNEL_FAR_SIZE)
 
@@ -238,27 +268,124 @@ struct roster_entry
     _Atomic uint32_t state;
     _Atomic uint64_t port_context;                  /* what NtAlpcAcceptConnectPort was given */
     _Atomic uint32_t process[ROSTER_PROCESSES];     /* process ids at the client end by cell.process */
+    _Atomic uint64_t token_id;                      /* of the token that the client connected with [4.8.2] */
+    _Atomic uint64_t authentication_id;
+    _Atomic uint64_t modified_id;
 };
 
 /* ---------------------------------------------------------------------------------------------- message ids */
 
 /*
- * A MessageId names the connection, the cell and the low bits of the generation, so that a reply through the connection
- * port finds its message: 14 bits of slot, 15 of cell, 2 of generation; bit 31 stays clear for resource reserves.
+ * A MessageId names the connection, the cell and bits of the generation, so that a reply through the connection port
+ * finds its message: 14 bits of slot, one of the cell's end, 16 of cell and generation; bit 31 stays clear for resource
+ * reserves.  Most connections use few cells, and those are used again soon: they get most bits of generation.
+ *
+ *   0ggggggggggg cccc      the first 14 cells, the connection request, the notice that the client is gone: 2048 generations
+ *   10gggggg cccccccc      the next 256: 64 generations
+ *   11 cccccccccccccc      any other: they are in use only with hundreds of messages under way
  */
-#define MESSAGE_ID(slot, cell, gen) ((uint32_t)(slot) << 17 | (uint32_t)(cell) << 2 | ((gen) & 3u))
-#define MESSAGE_SLOT(id) ((id) >> 17 & (ROSTER_SIZE - 1))
-#define MESSAGE_CELL(id) ((id) >> 2 & 0x7fffu)
-#define MESSAGE_GEN(id) ((id) & 3u)
+#define MESSAGE_SMALL_CELLS 14u
+#define MESSAGE_MIDDLE_CELLS 256u
+
+static inline uint32_t message_id(uint32_t slot, uint32_t cell, uint32_t gen)
+{
+    uint32_t index = cell & CELL_INDEX_MASK, low;
+
+    if (index < MESSAGE_SMALL_CELLS || index >= CELL_COUNT)
+        low = (gen & 0x7ff) << 4 | (index < CELL_COUNT ? index : index - CELL_COUNT + MESSAGE_SMALL_CELLS);
+    else if (index < MESSAGE_SMALL_CELLS + MESSAGE_MIDDLE_CELLS)
+        low = 0x8000 | (gen & 0x3f) << 8 | (index - MESSAGE_SMALL_CELLS);
+    else
+        low = 0xc000 | index;
+    return slot << 17 | (uint32_t)CELL_END(cell) << 16 | low;
+}
+
+static inline uint32_t message_slot(uint32_t id)
+{
+    return id >> 17 & (ROSTER_SIZE - 1);
+}
+
+static inline uint32_t message_cell(uint32_t id)
+{
+    enum alpc_end end = (enum alpc_end)(id >> 16 & 1);
+    uint32_t low = id & 0xffff;
+
+    if (low >= 0xc000)
+        return CELL_ID(end, low & CELL_INDEX_MASK);
+    if (low >= 0x8000)
+        return CELL_ID(end, (low & 0xff) + MESSAGE_SMALL_CELLS);
+    low &= 0xf;
+    return CELL_ID(end, low < MESSAGE_SMALL_CELLS ? low : low - MESSAGE_SMALL_CELLS + CELL_COUNT);
+}
+
+/* ---------------------------------------------------------------------------------------------- layout */
+
+/* nothing of this depends on the pointer size of who maps it */
+#define SHM_OFFSET(type, field, offset) _Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
+#define SHM_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
+
+SHM_OFFSET(queue_post, tail, 0x00);
+SHM_OFFSET(queue_post, bell, 0x08);
+SHM_SIZE(queue_post, 0x40);
+SHM_OFFSET(queue_desk, head, 0x00);
+SHM_OFFSET(queue_desk, sleepers, 0x40);
+SHM_OFFSET(queue_desk, closed, 0x44);
+SHM_OFFSET(queue_desk, waiting, 0x80);
+SHM_SIZE(queue_desk, 0x1c0);
+SHM_OFFSET(cell_content, length, 0x00);
+SHM_OFFSET(cell_content, flags, 0x04);
+SHM_OFFSET(cell_content, author, 0x08);
+SHM_OFFSET(cell_content, process, 0x0c);
+SHM_SIZE(cell_content, 0x10);
+SHM_OFFSET(cell, state, 0x00);
+SHM_OFFSET(cell, time, 0x08);
+SHM_OFFSET(cell, sequence, 0x10);
+SHM_OFFSET(cell, requester, 0x14);
+SHM_OFFSET(cell, requester_process, 0x18);
+SHM_OFFSET(cell, request, 0x1c);
+SHM_OFFSET(cell, attached, 0x2c);
+SHM_OFFSET(cell, signal, 0x40);
+SHM_OFFSET(cell, answer, 0x44);
+SHM_OFFSET(cell, attachments, 0x80);
+SHM_OFFSET(cell, data, 0xc0);
+SHM_SIZE(cell, 0x140);
+SHM_OFFSET(channel_end, sequence, 0x00);
+SHM_OFFSET(channel_end, limit, 0x04);
+SHM_OFFSET(channel_end, peak, 0x08);
+SHM_SIZE(channel_end, 0x40);
+SHM_OFFSET(channel_header, magic, 0x00);
+SHM_OFFSET(channel_header, version, 0x04);
+SHM_OFFSET(channel_header, connection, 0x08);
+SHM_OFFSET(channel_header, gen_base, 0x10);
+SHM_OFFSET(channel_header, link, 0x40);
+SHM_OFFSET(channel_header, max_payload, 0x44);
+SHM_OFFSET(channel_header, sharer, 0x48);
+SHM_OFFSET(channel_header, comm_sleepers, 0x78);
+SHM_OFFSET(channel_header, comm_bell, 0x7c);
+SHM_OFFSET(channel_header, end, 0x80);
+SHM_OFFSET(channel_header, post, 0x100);
+SHM_OFFSET(channel_header, desk, 0x140);
+SHM_OFFSET(channel_header, connect, 0x300);
+SHM_OFFSET(channel_header, closed, 0x440);
+SHM_SIZE(channel_header, 0x600);
+SHM_OFFSET(roster_entry, generation, 0x00);
+SHM_OFFSET(roster_entry, state, 0x04);
+SHM_OFFSET(roster_entry, port_context, 0x08);
+SHM_OFFSET(roster_entry, process, 0x10);
+SHM_OFFSET(roster_entry, token_id, 0x28);
+SHM_OFFSET(roster_entry, authentication_id, 0x30);
+SHM_OFFSET(roster_entry, modified_id, 0x38);
+SHM_SIZE(roster_entry, SHM_LINE);
 
 _Static_assert(QUEUE_ENTRY_CELL_BITS + QUEUE_ENTRY_SLOT_BITS + QUEUE_ENTRY_GEN_BITS + QUEUE_ENTRY_TAG_BITS == 64,
                "queue entry");
-_Static_assert(sizeof(struct cell) == 256, "cell");
-_Static_assert(offsetof(struct cell, data) + CELL_INLINE_SIZE == sizeof(struct cell), "cell data");
+_Static_assert(CELL_PHASES <= CELL_PHASE_MASK, "cell phases");
 _Static_assert(sizeof(struct channel_header) <= CHANNEL_RING_OFFSET, "channel header");
 _Static_assert(CHANNEL_HOT_SIZE <= CHANNEL_FAR_OFFSET, "channel parts");
+_Static_assert(CHANNEL_HOT_SIZE == CHANNEL_NEAR_OFFSET + 2 * CELL_NEAR * sizeof(struct cell), "near cells");
+_Static_assert(CHANNEL_FAR_CELLS_SIZE == (2u << CELL_INDEX_BITS) * sizeof(struct cell), "far cells");
+_Static_assert(CHANNEL_FAR_CELLS_SIZE <= CHANNEL_FAR_WINDOWS, "far parts");
 _Static_assert(sizeof(struct queue_desk) <= PORT_DESK_SIZE, "desk");
-_Static_assert(sizeof(struct roster_entry) == SHM_LINE, "roster entry");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics");
 
 #endif

@@ -77,19 +77,22 @@ static const struct value_name message_phases[] = {
     VALUE(CELL_OWNED, "being written"),
     VALUE(CELL_EARLY, "sent before accept"),
     VALUE(CELL_SPENT, "answered and read"),
+    VALUE(CELL_VOID, "canceled and known"),
     PHASES(CELL_QUEUED, "queued for client", "queued for server"),
+    PHASES(CELL_READING, "client reads", "server reads"),
     PHASES(CELL_HELD, "held by client", "held by server"),
     PHASES(CELL_ANSWERING, "client answers", "server answers"),
     PHASES(CELL_ANSWER, "answer ready for client", "answer ready for server"),
     PHASES(CELL_CANCELED, "canceled, client to learn", "canceled, server to learn"),
     PHASES(CELL_ABANDONED, "given up, client answers", "given up, server answers"),
+    PHASES(CELL_WITHDRAWN, "given up, queued for client", "given up, queued for server"),
+    PHASES(CELL_ENDING, "client ends it", "server ends it"),
     NAMES_END,
 };
 
 static const struct value_name message_flags[] = {
-    BIT(CELL_SYNC, "sync"),
-    BIT(CELL_RELEASE, "release"),
-    BIT(CELL_CALLBACK, "callback"),
+    BIT(CONTENT_SYNC, "sync"),
+    BIT(CONTENT_RELEASE, "release"),
     NAMES_END,
 };
 

@@ -126,7 +126,7 @@ static void learn_from(uint32_t code, const struct reply *reply)
         learn(reply->connect_port.port);
         learn(reply->connect_port.queue);
         learn(reply->connect_port.slot);
-        last_message = MESSAGE_ID(reply->connect_port.slot, CELL_CONNECT, reply->connect_port.message_gen);
+        last_message = message_id(reply->connect_port.slot, CELL_CONNECT, reply->connect_port.message_gen);
         learn(last_message);
         open_handle(reply->fds[0]);
         keep_channel(reply->fds[1]);

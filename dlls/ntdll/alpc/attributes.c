@@ -20,11 +20,11 @@ static void *body(const ALPC_MESSAGE_ATTRIBUTES *attributes, ULONG allocated, UL
     return (uint8_t *)attributes + attribute_offset(allocated, attribute);
 }
 
-NTSTATUS attributes_read(const ALPC_MESSAGE_ATTRIBUTES *attributes, struct sent_attributes *sent)
+NTSTATUS attributes_read(const ALPC_MESSAGE_ATTRIBUTES *attributes, struct attachments_out *sent)
 {
     ALPC_MESSAGE_ATTRIBUTES header;
 
-    *sent = (struct sent_attributes){ 0 };
+    *sent = (struct attachments_out){ 0 };
     if (!attributes)
         return STATUS_SUCCESS;
     header = *attributes;
@@ -47,22 +47,34 @@ void attributes_probe(ALPC_MESSAGE_ATTRIBUTES *attributes)
         probe_write(attributes, attributes_size(attributes->AllocatedAttributes));
 }
 
+static void write_context(ALPC_CONTEXT_ATTR *context, const struct message_in *in)
+{
+    context->PortContext = (PVOID)(ULONG_PTR)in->port_context;
+    context->MessageContext = (PVOID)(ULONG_PTR)in->attachments.context;
+    context->Sequence = in->sequence;
+    context->MessageId = in->message_id;
+    context->CallbackId = in->callback_id;
+}
+
+static void write_token(ALPC_TOKEN_ATTR *token, const struct message_in *in)
+{
+    token->TokenId = in->token_id;
+    token->AuthenticationId = in->authentication_id;
+    token->ModifiedId = in->modified_id;
+}
+
 void attributes_write(ALPC_MESSAGE_ATTRIBUTES *attributes, const struct message_in *in)
 {
-    ULONG allocated;
+    ULONG allocated, valid;
 
     if (!attributes)
         return;
     allocated = attributes->AllocatedAttributes;
-    if (allocated & ALPC_MESSAGE_CONTEXT_ATTRIBUTE)
-    {
-        ALPC_CONTEXT_ATTR *context = body(attributes, allocated, ALPC_MESSAGE_CONTEXT_ATTRIBUTE);
-
-        context->PortContext = (PVOID)(ULONG_PTR)in->port_context;
-        context->MessageContext = (PVOID)(ULONG_PTR)in->context;
-        context->Sequence = in->sequence;
-        context->MessageId = in->message_id;
-        context->CallbackId = in->callback_id;
-    }
-    attributes->ValidAttributes = allocated & ALPC_MESSAGE_CONTEXT_ATTRIBUTE;
+    valid = allocated & ((in->has_context ? ALPC_MESSAGE_CONTEXT_ATTRIBUTE : 0) |
+                         (in->has_token ? ALPC_MESSAGE_TOKEN_ATTRIBUTE : 0));
+    if (valid & ALPC_MESSAGE_CONTEXT_ATTRIBUTE)
+        write_context(body(attributes, allocated, ALPC_MESSAGE_CONTEXT_ATTRIBUTE), in);
+    if (valid & ALPC_MESSAGE_TOKEN_ATTRIBUTE)
+        write_token(body(attributes, allocated, ALPC_MESSAGE_TOKEN_ATTRIBUTE), in);
+    attributes->ValidAttributes = valid;
 }

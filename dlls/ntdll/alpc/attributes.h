@@ -11,18 +11,12 @@
 #include "capture.h"
 #include "message.h"
 
-/* what a sender attached [4.8] */
-struct sent_attributes
-{
-    uint64_t context; /* MessageContext */
-};
-
 /*
  * Reads the attributes of a message that is sent; NULL is none.
  *   STATUS_INVALID_PARAMETER   one is valid but not allocated
  *   STATUS_NOT_IMPLEMENTED     one that cannot be sent yet: security, view, handle, direct
  */
-NTSTATUS attributes_read(const ALPC_MESSAGE_ATTRIBUTES *attributes, struct sent_attributes *sent);
+NTSTATUS attributes_read(const ALPC_MESSAGE_ATTRIBUTES *attributes, struct attachments_out *sent);
 
 /* faults unless what is allocated can be written; NULL is none */
 void attributes_probe(ALPC_MESSAGE_ATTRIBUTES *attributes);

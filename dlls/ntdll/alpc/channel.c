@@ -1,5 +1,5 @@
 /*
- * The channel of a connection: its cells and what may happen to them
+ * The channel of a connection: its memory
  *
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -15,11 +15,12 @@
 
 /* ---------------------------------------------------------------------------------------------- memory */
 
-int channel_create(uint64_t connection)
+int channel_create(uint64_t connection, uint32_t gen_base)
 {
     const struct channel_header header = { .magic = CHANNEL_MAGIC,
                                            .version = SHM_VERSION,
                                            .connection = connection,
+                                           .gen_base = gen_base,
                                            .link = LINK_CONNECTING };
     int fd = memfd_create("ntalpc channel", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -47,9 +48,10 @@ bool channel_map(struct channel *channel, int fd, bool lazy)
         errno = EPROTO;
         return false;
     }
-    *channel = (struct channel){ .header = header, .lazy = lazy };
+    *channel = (struct channel){ .header = header, .lazy = lazy, .gen_base = header->gen_base };
     queue_init(&channel->client_queue, &header->post, &header->desk,
                (_Atomic uint64_t *)((uint8_t *)header + CHANNEL_RING_OFFSET), CLIENT_QUEUE_BITS);
+    channel->queue[END_CLIENT] = &channel->client_queue;
     return true;
 }
 
@@ -94,122 +96,13 @@ void channel_unmap(struct channel *channel)
     channel->lazy = false;
 }
 
-/* ---------------------------------------------------------------------------------------------- allocation */
-
-/*
- * A free cell is looked for from where the last one was found, within the part of the table that is in use: a
- * connection that has one message at a time stays with one cell, one that queues many uses as many.  The part doubles
- * when it is full and halves when a walk through it has met few cells in use.
- */
-
-static uint32_t clamp(uint32_t limit)
-{
-    return limit < CELL_NEAR ? CELL_NEAR : limit > CELL_COUNT ? CELL_COUNT : limit;
-}
-
-static void set_limit(struct channel *channel, enum alpc_end end, uint32_t limit)
-{
-    struct channel_end *shared = &channel->header->end[end];
-    uint32_t peak = atomic_load_explicit(&shared->peak, memory_order_relaxed);
-
-    /* the peak first: no cell may be in use beyond it */
-    while (peak < limit && !atomic_compare_exchange_weak_explicit(&shared->peak, &peak, limit, memory_order_seq_cst,
-                                                                  memory_order_relaxed))
-        ;
-    atomic_store_explicit(&shared->limit, limit, memory_order_release);
-}
-
-static uint32_t get_limit(struct channel *channel, enum alpc_end end)
-{
-    uint32_t limit = atomic_load_explicit(&channel->header->end[end].limit, memory_order_relaxed);
-
-    if (!limit)
-        set_limit(channel, end, CELL_NEAR);
-    return clamp(limit);
-}
+/* ---------------------------------------------------------------------------------------------- header */
 
 uint32_t channel_peak(const struct channel *channel, enum alpc_end end)
 {
     uint32_t peak = atomic_load_explicit(&channel->header->end[end].peak, memory_order_seq_cst);
 
-    return peak ? clamp(peak) : 0;
-}
-
-static bool own_cell(struct cell *cell, struct cell_actor actor)
-{
-    uint64_t state = atomic_load_explicit(&cell->state, memory_order_relaxed);
-
-    return cell_phase(state) == CELL_FREE &&
-           atomic_compare_exchange_strong_explicit(&cell->state, &state,
-                                                   cell_word(CELL_OWNED, cell_gen(state), actor), memory_order_acquire,
-                                                   memory_order_relaxed);
-}
-
-static uint32_t alloc_below(struct channel *channel, enum alpc_end end, struct cell_actor actor, uint32_t limit)
-{
-    struct channel_cursor *cursor = &channel->cursor[end];
-    uint32_t first = atomic_load_explicit(&cursor->index, memory_order_relaxed);
-    uint32_t count, index = first < limit ? first : 0;
-
-    for (count = 0; count < limit; count++)
-    {
-        struct cell *cell = channel_cell(channel, CELL_ID(end, index));
-
-        if (cell && own_cell(cell, actor))
-        {
-            if (index != first)
-                atomic_store_explicit(&cursor->index, index, memory_order_relaxed);
-            if (count)
-                atomic_fetch_add_explicit(&cursor->busy, count, memory_order_relaxed);
-            return CELL_ID(end, index);
-        }
-        if (++index == limit)
-        {
-            index = 0;
-            if (atomic_exchange_explicit(&cursor->busy, 0, memory_order_relaxed) + count < limit / 4)
-                set_limit(channel, end, clamp(limit / 2));
-        }
-    }
-    return CELL_NONE;
-}
-
-/*
- * Frees the older ones of the spent cells.  Programs whose server never releases a message would otherwise run out of
- * cells; Windows lets such messages pile up.
- */
-static void recycle_spent(struct channel *channel, enum alpc_end end, uint32_t limit)
-{
-    uint32_t now = atomic_load_explicit(&channel->header->end[end].sequence, memory_order_relaxed), index;
-
-    for (index = 0; index < limit; index++)
-    {
-        struct cell *cell = channel_cell(channel, CELL_ID(end, index));
-        uint64_t state = cell ? cell_state(cell) : 0;
-
-        if (cell_phase(state) == CELL_SPENT &&
-            now - atomic_load_explicit(&cell->sequence, memory_order_relaxed) > limit / 2)
-            cell_claim(cell, cell_gen(state), CELL_SPENT, CELL_FREE, (struct cell_actor){ 0 });
-    }
-}
-
-uint32_t channel_alloc(struct channel *channel, enum alpc_end end, struct cell_actor actor)
-{
-    uint32_t limit = get_limit(channel, end), id = alloc_below(channel, end, actor, limit);
-
-    while (id == CELL_NONE)
-    {
-        if (limit >= CELL_KEEP_SPENT)
-        {
-            recycle_spent(channel, end, limit);
-            id = alloc_below(channel, end, actor, limit);
-        }
-        if (id != CELL_NONE || limit == CELL_COUNT)
-            break;
-        limit = clamp(limit * 2);
-        set_limit(channel, end, limit);
-        id = alloc_below(channel, end, actor, limit);
-    }
-    return id;
+    return !peak ? 0 : peak < CELL_NEAR ? CELL_NEAR : peak > CELL_COUNT ? CELL_COUNT : peak;
 }
 
 uint32_t channel_next_sequence(struct channel *channel, enum alpc_end end)
@@ -222,79 +115,27 @@ uint32_t channel_next_sequence(struct channel *channel, enum alpc_end end)
     return sequence;
 }
 
-/* ---------------------------------------------------------------------------------------------- states */
-
-/* what a thread that sleeps on a cell waits for: the half of the word that holds the phase */
-static const _Atomic uint32_t *futex_of(const struct cell *cell)
+/* those who receive on the server communication port have a bell of their own: what they wait for is this client's */
+static void ring_comm_bell(struct channel_header *header)
 {
-    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low half of the state comes first");
-    return (const _Atomic uint32_t *)&cell->state;
+    atomic_fetch_add_explicit(&header->comm_bell, 1, memory_order_seq_cst);
+    futex_wake(&header->comm_bell, INT_MAX);
 }
 
-void cell_free(struct cell *cell)
+bool channel_announce(struct channel *channel, enum alpc_end end, uint32_t cell, uint32_t gen, uint64_t *position)
 {
-    uint64_t state = atomic_load_explicit(&cell->state, memory_order_relaxed);
+    const struct queue_entry entry = { .slot = end == END_SERVER ? channel->slot : 0, .cell = cell, .gen = gen };
+    struct queue *queue = channel->queue[end];
+    uint64_t at;
 
-    atomic_store_explicit(&cell->state, cell_word(CELL_FREE, cell_gen(state), (struct cell_actor){ 0 }),
-                          memory_order_release);
-}
-
-uint32_t cell_send(struct cell *cell, enum cell_phase phase, struct cell_actor actor)
-{
-    uint32_t gen = (cell_gen(atomic_load_explicit(&cell->state, memory_order_relaxed)) + 1) & CELL_GEN_MASK;
-
-    atomic_store_explicit(&cell->state, cell_word(phase, gen, actor), memory_order_release);
-    return gen;
-}
-
-static bool change(struct cell *cell, uint32_t gen, enum cell_phase from, uint64_t to, uint64_t keep, uint64_t *before)
-{
-    uint64_t state = atomic_load_explicit(&cell->state, memory_order_relaxed);
-
-    do
-    {
-        if (cell_phase(state) != from || cell_gen(state) != gen)
-            return false;
-    } while (!atomic_compare_exchange_weak_explicit(&cell->state, &state, to | (state & keep), memory_order_seq_cst,
-                                                    memory_order_relaxed));
-    *before = state;
-    return true;
-}
-
-bool cell_claim(struct cell *cell, uint32_t gen, enum cell_phase from, enum cell_phase to, struct cell_actor actor)
-{
-    uint64_t before;
-
-    return change(cell, gen, from, cell_word(to, gen, actor), CELL_WAITING, &before);
-}
-
-bool cell_pass(struct cell *cell, uint32_t gen, enum cell_phase from, enum cell_phase to, struct cell_actor actor)
-{
-    uint64_t before;
-
-    if (!change(cell, gen, from, cell_word(to, gen, actor), 0, &before))
+    if (!queue)
+        return true;
+    if (!queue_put(queue, entry, &at))
         return false;
-    if (before & CELL_WAITING)
-        futex_wake(futex_of(cell), INT_MAX);
+    queue_ring(queue);
+    if (end == END_SERVER && atomic_load_explicit(&channel->header->comm_sleepers, memory_order_seq_cst))
+        ring_comm_bell(channel->header);
+    if (position)
+        *position = at;
     return true;
-}
-
-bool cell_sleep(struct channel *channel, struct cell *cell, uint64_t state, uint32_t lost,
-                const struct deadline *deadline)
-{
-    uint64_t waiting = state | CELL_WAITING;
-
-    if (state != waiting && !atomic_compare_exchange_strong_explicit(&cell->state, &state, waiting, memory_order_seq_cst,
-                                                                     memory_order_relaxed))
-        return true;
-    /* whoever cuts the link looks for sleepers afterwards */
-    if (atomic_load_explicit(&channel->header->link, memory_order_seq_cst) & lost)
-        return true;
-    return futex_wait(futex_of(cell), (uint32_t)waiting, deadline) != ETIMEDOUT;
-}
-
-void cell_wake(struct cell *cell)
-{
-    atomic_fetch_and_explicit(&cell->state, ~(uint64_t)CELL_WAITING, memory_order_seq_cst);
-    futex_wake(futex_of(cell), INT_MAX);
 }

@@ -49,7 +49,7 @@ struct connecting
     struct captured_port_attributes attributes;
     struct captured_message message;
     struct control_data server_sid, server_security, token;
-    struct sent_attributes sent;
+    struct attachments_out sent;
     struct deadline deadline;
     bool sync;
 };
@@ -125,9 +125,12 @@ static NTSTATUS await_reply(struct thread *thread, struct port *port, uint32_t m
                             const struct deadline *deadline)
 {
     struct connection *connection = port->connection;
-    struct message_ref ref = {
-        .connection = connection, .cell = &connection->channel.header->connect, .id = CELL_CONNECT, .gen = message_gen
-    };
+    /* no answer of alpcserver's has a signal */
+    struct message_ref ref = { .connection = connection,
+                               .cell = &connection->channel.header->connect,
+                               .id = CELL_CONNECT,
+                               .gen = message_gen,
+                               .callback = true };
     NTSTATUS status = message_await(thread, &ref, in, deadline);
 
     if (status)
@@ -144,15 +147,13 @@ static NTSTATUS connect_port(struct thread *thread, struct connecting *connectin
     NTSTATUS status = make_client(thread, connecting, &port, &message_gen);
 
     if (!status)
-        status = connection_set_context(port->connection, CELL_CONNECT, connecting->sent.context);
+        status = attachment_send(&port->connection->channel, CELL_CONNECT,
+                                 &port->connection->channel.header->connect, &connecting->sent);
     /* while the server is deciding: Wine's server takes its time too */
     if (!status)
         status = handle_create(thread, connecting->object.attributes, handle);
     if (!status && connecting->sync)
-    {
         status = await_reply(thread, port, message_gen, in, &connecting->deadline);
-        in->context = connecting->sent.context;
-    }
     thread_release(thread, USE_PORT);
     return status;
 }
@@ -295,7 +296,7 @@ NTSTATUS call_NtAlpcAcceptConnectPort(void *args)
     const struct NtAlpcAcceptConnectPort_params *params = args;
     struct thread *thread = current_thread();
     struct accepting accepting = { .context = (ULONG_PTR)params->port_context, .accept = params->accept };
-    struct sent_attributes sent;
+    struct attachments_out sent;
     struct port *server_port;
     HANDLE handle = NULL;
     NTSTATUS status;

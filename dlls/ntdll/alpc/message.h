@@ -1,5 +1,5 @@
 /*
- * Sending, answering and receiving messages
+ * Sending and answering messages, and waiting for answers
  *
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -11,19 +11,20 @@
 #ifndef NTALPC_MESSAGE_H
 #define NTALPC_MESSAGE_H
 
+#include "attachment.h"
 #include "port.h"
 
 /* a message on its way out */
 struct message_out
 {
     uint16_t data_length;
-    uint16_t total_length; /* header included */
-    uint32_t message_id;   /* 0 = a new message */
+    uint16_t payload_length;  /* all that follows the header */
+    uint32_t message_id;      /* 0 = a new message */
     uint32_t callback_id;
-    const uint8_t *data;   /* the program's memory: total_length less the header */
-    bool release;          /* ALPC_MSGFLG_RELEASE_MESSAGE */
-    bool sync;             /* ALPC_MSGFLG_SYNC_REQUEST */
-    uint64_t context;      /* MessageContext */
+    const uint8_t *payload;   /* the program's memory */
+    bool release;             /* ALPC_MSGFLG_RELEASE_MESSAGE */
+    bool sync;                /* ALPC_MSGFLG_SYNC_REQUEST */
+    struct attachments_out attachments;
 };
 
 /* where a message goes to */
@@ -34,22 +35,28 @@ struct message_in
 
     /* out */
     size_t needed;         /* TotalLength, also with STATUS_BUFFER_TOO_SMALL */
+    bool has_context;      /* [4.8] which attributes the message has */
+    bool has_token;
     uint64_t port_context;
-    uint64_t context;      /* MessageContext of the receiving side */
+    struct attachments_in attachments; /* of the receiving side */
+    uint64_t token_id, authentication_id, modified_id;
     uint32_t sequence;
     uint32_t message_id;
     uint32_t callback_id;
     bool refused;          /* an answer to a connection request */
 };
 
-/* which message a synchronous sender waits for */
+/* which message it is */
 struct message_ref
 {
     struct connection *connection;
     struct cell *cell;
     uint32_t id; /* of the cell */
     uint32_t gen;
-    enum cell_phase back; /* phase of the cell as the sender had it */
+    uint32_t sequence;
+    uint64_t position;  /* of its entry in the other end's queue, if queued */
+    bool queued;
+    bool callback;      /* the answer to it is not the first one to the message */
 };
 
 /*
@@ -80,16 +87,7 @@ NTSTATUS message_answer(struct thread *thread, struct connection *connection, co
  *   STATUS_PORT_CLOSED              the port's last handle was closed meanwhile
  *   STATUS_MESSAGE_LOST             the message was cancelled
  */
-NTSTATUS message_await(struct thread *thread, const struct message_ref *ref, struct message_in *in,
+NTSTATUS message_await(struct thread *thread, struct message_ref *ref, struct message_in *in,
                        const struct deadline *deadline);
-
-/*
- * Receives the next message of a port.
- *   STATUS_TIMEOUT
- *   STATUS_BUFFER_TOO_SMALL         the message stays in the queue
- *   STATUS_PORT_CLOSED, STATUS_PORT_DISCONNECTED, STATUS_PORT_CONNECTION_REFUSED
- */
-NTSTATUS message_receive(struct thread *thread, struct port *port, struct message_in *in,
-                         const struct deadline *deadline);
 
 #endif

@@ -11,6 +11,7 @@
 #include "handle.h"
 #include "message.h"
 #include "process.h"
+#include "receive.h"
 #include "unixlib.h"
 
 #define HEADER_SIZE sizeof(PORT_MESSAGE)
@@ -27,8 +28,6 @@ static NTSTATUS check_flags(const struct NtAlpcSendWaitReceivePort_params *param
         return STATUS_INVALID_PARAMETER_2;
     if (params->flags & ALPC_MSGFLG_SYNC_REQUEST && !params->receive)
         return STATUS_LPC_RECEIVE_BUFFER_EXPECTED;
-    if (params->receive && !params->buffer_length)
-        return STATUS_INVALID_PARAMETER;
     return STATUS_SUCCESS;
 }
 
@@ -42,26 +41,26 @@ static bool is_asynchronous_request(const struct NtAlpcSendWaitReceivePort_param
 /* the message to send, from the program's memory; its data is copied when it is sent */
 static NTSTATUS capture_send(const struct NtAlpcSendWaitReceivePort_params *params, struct message_out *out)
 {
-    struct sent_attributes sent;
+    USHORT total_length;
     PORT_MESSAGE header;
     NTSTATUS status;
 
     probe_read(params->send, HEADER_SIZE);
     header = *params->send;
     out->data_length = (uint16_t)header.u1.s1.DataLength;
-    out->total_length = (uint16_t)header.u1.s1.TotalLength;
+    total_length = (USHORT)header.u1.s1.TotalLength;
     out->message_id = header.MessageId;
     out->callback_id = header.CallbackId;
-    out->data = (const uint8_t *)(params->send + 1);
+    out->payload = (const uint8_t *)(params->send + 1);
     out->release = params->flags & ALPC_MSGFLG_RELEASE_MESSAGE;
     out->sync = params->flags & ALPC_MSGFLG_SYNC_REQUEST;
     /* [3.9] */
-    if (out->total_length < HEADER_SIZE || out->data_length > out->total_length - HEADER_SIZE)
+    if (total_length < HEADER_SIZE || out->data_length > total_length - HEADER_SIZE)
         return STATUS_INVALID_PARAMETER;
-    probe_read(out->data, out->total_length - HEADER_SIZE);
-    if ((status = attributes_read(params->send_attributes, &sent)))
+    out->payload_length = (uint16_t)(total_length - HEADER_SIZE);
+    probe_read(out->payload, out->payload_length);
+    if ((status = attributes_read(params->send_attributes, &out->attachments)))
         return status;
-    out->context = sent.context;
     if (is_asynchronous_request(params, out))
         probe_write(params->send, HEADER_SIZE);
     return STATUS_SUCCESS;
@@ -72,12 +71,17 @@ static void capture_receive(const struct NtAlpcSendWaitReceivePort_params *param
 {
     int64_t timeout;
 
-    probe_write(params->buffer_length, sizeof(*params->buffer_length));
     in->buffer = params->receive;
-    in->capacity = *params->buffer_length;
-    if (in->capacity > ALPC_MAX_MESSAGE_LENGTH)
-        in->capacity = ALPC_MAX_MESSAGE_LENGTH;
-    probe_write(in->buffer, in->capacity);
+    in->capacity = ALPC_MAX_MESSAGE_LENGTH;
+    if (params->buffer_length)
+    {
+        probe_write(params->buffer_length, sizeof(*params->buffer_length));
+        if (*params->buffer_length < in->capacity)
+            in->capacity = *params->buffer_length;
+        probe_write(in->buffer, in->capacity);
+    }
+    else /* the caller vouches for its size [4.4] */
+        probe_write(in->buffer, HEADER_SIZE);
     attributes_probe(params->receive_attributes);
     *deadline = deadline_never;
     if (params->timeout)
@@ -91,6 +95,7 @@ static NTSTATUS send_message(struct thread *thread, struct port *port, const str
                              struct message_ref *ref)
 {
     struct connection *connection = port->connection;
+    NTSTATUS status;
 
     if (port->kind != PORT_CONNECTION)
         return out->message_id ? message_answer(thread, connection, out, ref)
@@ -98,9 +103,8 @@ static NTSTATUS send_message(struct thread *thread, struct port *port, const str
     /* only a message that exists already says which client is meant [4.1] */
     if (!out->message_id)
         return STATUS_LPC_INVALID_CONNECTION_USAGE;
-    if (!(connection = port_use_connection(thread, port, MESSAGE_SLOT(out->message_id))))
-        return STATUS_INVALID_MESSAGE;
-    return message_answer(thread, connection, out, ref);
+    status = port_use_connection(thread, port, message_slot(out->message_id), &connection);
+    return status ? status : message_answer(thread, connection, out, ref);
 }
 
 /* what an awaited answer tells besides the message: NULL for a client [4.8.1] */
@@ -108,7 +112,7 @@ static uint64_t port_context(const struct port *port, const struct connection *c
 {
     if (!port->roster)
         return port->context;
-    return atomic_load_explicit((_Atomic uint64_t *)&port->roster[connection->slot].port_context, memory_order_relaxed);
+    return atomic_load_explicit(&port->roster[connection->channel.slot].port_context, memory_order_relaxed);
 }
 
 static NTSTATUS exchange(struct thread *thread, const struct NtAlpcSendWaitReceivePort_params *params,
@@ -124,13 +128,12 @@ static NTSTATUS exchange(struct thread *thread, const struct NtAlpcSendWaitRecei
     if (params->send)
         status = send_message(thread, port, out, &ref);
     if (!status && is_asynchronous_request(params, out))
-        params->send->MessageId = MESSAGE_ID(ref.connection->slot, ref.id, ref.gen);
+        params->send->MessageId = channel_message_id(&ref.connection->channel, ref.id, ref.gen);
     if (!status && out->sync)
     {
         /* before the connection can have gone, and another have its slot */
         context = port_context(port, ref.connection);
         status = message_await(thread, &ref, in, deadline);
-        in->context = out->context;
         in->port_context = context;
     }
     else
@@ -160,7 +163,7 @@ NTSTATUS call_NtAlpcSendWaitReceivePort(void *args)
     if (params->receive)
         capture_receive(params, &in, &deadline);
     status = exchange(thread, params, &out, &in, &deadline);
-    if (status == STATUS_BUFFER_TOO_SMALL)
+    if (status == STATUS_BUFFER_TOO_SMALL && params->buffer_length)
         *params->buffer_length = in.needed;
     else if (!status && params->receive)
         attributes_write(params->receive_attributes, &in);

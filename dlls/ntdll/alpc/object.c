@@ -156,7 +156,8 @@ static struct connection *make_connection(struct thread *thread, const struct co
         return NULL;
     }
     connection->end = info->end;
-    connection->slot = info->slot;
+    connection->channel.slot = info->slot;
+    connection->channel.queue[END_SERVER] = &main->queue;
     connection->generation = info->generation;
     connection->process = info->process;
     connection->peer = info->peer;
@@ -198,51 +199,58 @@ static struct connection *set_slot(struct port *port, uint32_t slot, struct conn
     return now;
 }
 
-static struct connection *attach_connection(struct thread *thread, struct port *port, uint32_t slot)
+static NTSTATUS attach_connection(struct thread *thread, struct port *port, uint32_t slot,
+                                  struct connection **connection)
 {
     struct attach_connection_request request = { .port = port->key, .slot = slot };
     struct attach_connection_reply reply;
     struct connection_info info = { .end = END_SERVER, .slot = slot };
-    struct connection *connection;
     sigset_t saved;
+    NTSTATUS status;
 
-    if (process_call(thread, REQUEST_attach_connection, &request, NULL, &reply, NULL))
-        return set_slot(port, slot, NULL);
+    if ((status = process_call(thread, REQUEST_attach_connection, &request, NULL, &reply, NULL)))
+    {
+        *connection = set_slot(port, slot, NULL);
+        return *connection ? STATUS_SUCCESS : status;
+    }
     info.generation = reply.generation;
     info.process = reply.process;
     info.peer = atomic_load(&port->roster[slot].process[0]);
     process_lock(&saved);
     port->main->refs++;
     process_unlock(&saved);
-    connection = make_connection(thread, &info, 0, port->main);
+    *connection = set_slot(port, slot, make_connection(thread, &info, 0, port->main));
     thread_close_fds(thread);
-    return set_slot(port, slot, connection);
+    return *connection ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
 
-/* the connection in a slot of a connection port, with a reference; NULL if there is none */
-static struct connection *connection_ref(struct thread *thread, struct port *port, uint32_t slot)
+/*
+ * The connection in a slot of a connection port, with a reference.  STATUS_INVALID_MESSAGE if there is none; others if this
+ * process cannot reach it.
+ */
+static NTSTATUS connection_ref(struct thread *thread, struct port *port, uint32_t slot, struct connection **connection)
 {
-    struct connection *connection;
     sigset_t saved;
 
     process_lock(&saved);
-    if ((connection = current(port, slot)))
-        connection->refs++;
+    if ((*connection = current(port, slot)))
+        (*connection)->refs++;
     process_unlock(&saved);
-    return connection ? connection : attach_connection(thread, port, slot);
+    return *connection ? STATUS_SUCCESS : attach_connection(thread, port, slot, connection);
 }
 
-bool object_attach_connection(struct port *port, uint32_t slot)
+NTSTATUS object_attach_connection(struct port *port, uint32_t slot)
 {
     struct thread *thread = thread_record;
     struct connection *connection;
     sigset_t saved;
+    NTSTATUS status;
 
     signals_block(&saved);
-    connection = connection_ref(thread, port, slot);
+    status = connection_ref(thread, port, slot, &connection);
     connection_unref(connection);
     signals_restore(&saved);
-    return connection != NULL;
+    return status;
 }
 
 /* ---------------------------------------------------------------------------------------------- ports */
@@ -387,11 +395,14 @@ struct port *object_communication_port(struct thread *thread, enum port_kind kin
 struct port *object_accepted_port(struct thread *thread, struct port *server_port, uint32_t slot, uint64_t key,
                                   uint32_t flags)
 {
+    struct connection *connection;
     struct port *port;
     sigset_t saved;
 
     signals_block(&saved);
-    port = communication_port(thread, PORT_SERVER, key, flags, connection_ref(thread, server_port, slot));
+    if (connection_ref(thread, server_port, slot, &connection))
+        connection = NULL;
+    port = communication_port(thread, PORT_SERVER, key, flags, connection);
     signals_restore(&saved);
     return port;
 }
@@ -445,8 +456,8 @@ static struct connection *take_slot(const struct connection *connection)
     process_lock(&saved);
     for (port = ports; port && !taken; port = port->next)
         if (port->kind == PORT_CONNECTION && port->main == connection->main &&
-            atomic_load(&port->connections[connection->slot]) == connection)
-            taken = atomic_exchange(&port->connections[connection->slot], NULL);
+            atomic_load(&port->connections[connection->channel.slot]) == connection)
+            taken = atomic_exchange(&port->connections[connection->channel.slot], NULL);
     process_unlock(&saved);
     return taken;
 }

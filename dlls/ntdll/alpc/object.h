@@ -43,7 +43,7 @@ struct port *object_accepted_port(struct thread *thread, struct port *server_por
                                   uint32_t flags);
 
 /* maps the connection in a slot of a connection port; false if there is none */
-bool object_attach_connection(struct port *port, uint32_t slot);
+NTSTATUS object_attach_connection(struct port *port, uint32_t slot);
 
 /*
  * The port with this key, from the ports of this process or from alpcserver, in the thread's hold with a reference.

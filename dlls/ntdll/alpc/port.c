@@ -7,67 +7,53 @@
 
 #include "port.h"
 
-#include <sys/mman.h>
+NTSTATUS (*port_attach_connection)(struct port *port, uint32_t slot);
 
-bool (*port_attach_connection)(struct port *port, uint32_t slot);
-
-struct connection *port_use_connection(struct thread *thread, struct port *port, uint32_t slot)
+static struct connection *use_current(struct thread *thread, struct port *port, uint32_t slot)
 {
-    struct connection *connection;
+    struct connection *connection = thread_use(thread, USE_CONNECTION, &port->connections[slot]);
+
+    if (connection &&
+        connection->generation == atomic_load_explicit(&port->roster[slot].generation, memory_order_acquire))
+        return connection;
+    thread_release(thread, USE_CONNECTION);
+    return NULL;
+}
+
+NTSTATUS port_use_connection(struct thread *thread, struct port *port, uint32_t slot, struct connection **connection)
+{
+    NTSTATUS status;
 
     if (!slot || slot >= ROSTER_SIZE ||
         atomic_load_explicit(&port->roster[slot].state, memory_order_relaxed) == ROSTER_FREE)
-        return NULL;
-    connection = thread_use(thread, USE_CONNECTION, &port->connections[slot]);
-    if (connection && connection->generation == atomic_load_explicit(&port->roster[slot].generation, memory_order_acquire))
-        return connection;
-    thread_release(thread, USE_CONNECTION);
-    if (!port_attach_connection(port, slot))
-        return NULL;
-    return thread_use(thread, USE_CONNECTION, &port->connections[slot]);
+        return STATUS_INVALID_MESSAGE;
+    if ((*connection = use_current(thread, port, slot)))
+        return STATUS_SUCCESS;
+    if ((status = port_attach_connection(port, slot)))
+        return status;
+    return (*connection = use_current(thread, port, slot)) ? STATUS_SUCCESS : STATUS_INVALID_MESSAGE;
 }
 
-/* ---------------------------------------------------------------------------------------------- message contexts */
-
-#define CONTEXTS (2u << CELL_INDEX_BITS)
-
-uint64_t connection_context(const struct connection *connection, uint32_t cell)
+NTSTATUS connection_end_status(const struct connection *connection)
 {
-    _Atomic uint64_t *contexts = atomic_load_explicit(&connection->contexts, memory_order_acquire);
+    uint32_t link = channel_link(&connection->channel);
 
-    return contexts && cell < CONTEXTS ? atomic_load_explicit(&contexts[cell], memory_order_relaxed) : 0;
+    if (link & LINK_CLOSED(connection->end))
+        return STATUS_PORT_CLOSED;
+    return link & LINK_LOST ? STATUS_PORT_DISCONNECTED : STATUS_PENDING;
 }
 
-/* the table is private to this process: a context is most often a pointer, which the peer must not be able to change */
-static _Atomic uint64_t *make_contexts(struct connection *connection)
+void port_bury(struct port *port, struct connection *connection, uint32_t process_id, uint32_t thread_id)
 {
-    _Atomic uint64_t *contexts = NULL;
-    void *memory = mmap(NULL, CONTEXTS * sizeof(*contexts), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (memory == MAP_FAILED)
-        return NULL;
-    if (atomic_compare_exchange_strong(&connection->contexts, &contexts, memory))
-        return memory;
-    munmap(memory, CONTEXTS * sizeof(*contexts));
-    return contexts;
-}
-
-NTSTATUS connection_set_context(struct connection *connection, uint32_t cell, uint64_t context)
-{
-    _Atomic uint64_t *contexts = atomic_load_explicit(&connection->contexts, memory_order_acquire);
-
-    if (!contexts && (!context || !(contexts = make_contexts(connection))))
-        return context ? STATUS_NO_MEMORY : STATUS_SUCCESS;
-    if (cell < CONTEXTS)
-        atomic_store_explicit(&contexts[cell], context, memory_order_relaxed);
-    return STATUS_SUCCESS;
+    if (port && port->queue)
+        queue_forget(port->queue, WAITER(process_id, thread_id), ~UINT64_C(0));
+    if (connection)
+        cell_bury(&connection->channel,
+                  &(struct cell_dead){ .end = connection->end, .process = connection->process, .thread = thread_id });
 }
 
 void connection_unmap(struct connection *connection)
 {
-    _Atomic uint64_t *contexts = atomic_load(&connection->contexts);
-
-    if (contexts)
-        munmap((void *)contexts, CONTEXTS * sizeof(*contexts));
+    attachment_forget(&connection->channel);
     channel_unmap(&connection->channel);
 }

@@ -8,7 +8,7 @@
 #ifndef NTALPC_PORT_H
 #define NTALPC_PORT_H
 
-#include "channel.h"
+#include "cell.h"
 #include "ntalpc/nt.h"
 #include "thread.h"
 
@@ -28,15 +28,25 @@ struct connection
 {
     struct channel channel;
     enum alpc_end end;
-    uint32_t slot;               /* in the roster of the connection port */
-    uint32_t generation;         /* of that slot */
+    uint32_t generation;         /* of the slot in the roster */
     uint32_t process;            /* this process' number among those that share this end */
     uint32_t peer;               /* id of the process at the other end; the server end asks the roster if it has one */
     uint32_t session;            /* of the server */
     struct main_queue *main;
     struct spin_history history; /* of waits for answers; a queue has its own */
-    _Atomic(_Atomic uint64_t *) contexts; /* MessageContext of this side by cell, or NULL if none was ever given */
+    bool impatient;              /* alpcserver took too long over accepting: it is not waited for again */
+    _Atomic uint32_t told_closed; /* the client's LPC_PORT_CLOSED has been received: nothing else can come from it */
+    _Atomic uint64_t seen;       /* position before which the main queue holds nothing for a receive on this end's port */
     unsigned int refs;           /* process lock */
+};
+
+/* what a port does about lies in its queue, see doubt.h */
+struct doubt
+{
+    _Atomic uint32_t set;
+    _Atomic uint32_t slot;     /* of the next connection to look at */
+    _Atomic uint64_t position; /* what was posted before it has been received, or lost, once the queue's head is there */
+    _Atomic uint64_t time;     /* when that was, coarse_ns() */
 };
 
 struct port
@@ -49,9 +59,9 @@ struct port
     unsigned int refs; /* entries of the handle table, and threads that make or close a handle; process lock */
     HANDLE placeholder; /* of the port's name, where the file cannot hold it; NULL = it does, or there is no name */
     struct port *next;
-    struct queue *queue; /* what a receive on the port reads; NULL for a server communication port [7, 10] */
-    _Atomic uint32_t doubt;   /* the queue named a message that was not there; look for forgotten ones */
-    _Atomic uint64_t audited; /* when that was last done, monotonic_ns() */
+    struct queue *queue; /* what a receive on the port reads; NULL for a server communication port, which reads of the
+                            connection port's what is for it */
+    struct doubt doubt;
 
     /* connection port */
     struct main_queue *main;
@@ -64,22 +74,28 @@ struct port
 
 /*
  * Maps the connection in a slot of the connection port's roster, which another process may have accepted.  The native
- * half asks alpcserver; tests bring their own.  Returns false if there is none any more.
+ * half asks alpcserver; tests bring their own.  STATUS_INVALID_MESSAGE if there is none any more; other statuses if it
+ * cannot be reached.
  */
-extern bool (*port_attach_connection)(struct port *port, uint32_t slot);
+extern NTSTATUS (*port_attach_connection)(struct port *port, uint32_t slot);
 
 /*
- * The connection with this slot of a connection port, in use by the thread (USE_CONNECTION) until thread_release; NULL
- * if there is none.
+ * The connection with this slot of a connection port, in use by the thread (USE_CONNECTION) until thread_release.
+ *   STATUS_INVALID_MESSAGE  there is none
+ *   and others if there is one that this process cannot reach
  */
-struct connection *port_use_connection(struct thread *thread, struct port *port, uint32_t slot);
+NTSTATUS port_use_connection(struct thread *thread, struct port *port, uint32_t slot, struct connection **connection);
+
+/* why nothing more can come from the other end, or STATUS_PENDING [4.4, 4.11] */
+NTSTATUS connection_end_status(const struct connection *connection);
+
+/*
+ * A thread of this process has been terminated, and runs no more, while it used the port or the connection; either may be
+ * NULL.  What it left is put right.
+ */
+void port_bury(struct port *port, struct connection *connection, uint32_t process_id, uint32_t thread_id);
 
 /* frees what a connection has mapped, not the structure itself */
 void connection_unmap(struct connection *connection);
-
-/* the MessageContext that this side has given to a message, 0 if none */
-uint64_t connection_context(const struct connection *connection, uint32_t cell);
-/* remembers it; STATUS_NO_MEMORY */
-NTSTATUS connection_set_context(struct connection *connection, uint32_t cell, uint64_t context);
 
 #endif

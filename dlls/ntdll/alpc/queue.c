@@ -12,7 +12,6 @@
 
 #include "queue.h"
 
-#include <errno.h>
 #include <limits.h>
 
 #define CELL_SHIFT 0
@@ -68,22 +67,25 @@ static uint64_t find_tail(const struct queue *queue, uint64_t head)
     return tail;
 }
 
-/* leaves the tail alone if others have moved it on already; one that cannot be right is put right */
+/*
+ * Leaves the tail alone if others have moved it on already; one that cannot be right is put right.  Two who store at
+ * once may leave the lower value: a hint that is low costs the next one a few steps, an atomic operation would cost
+ * everybody.
+ */
 static void advance_tail(struct queue *queue, uint64_t tail)
 {
-    uint64_t hint = atomic_load_explicit(&queue->post->tail, memory_order_relaxed);
-    unsigned int tries = 100;
-
-    while (hint - tail > UINT64_C(1) << queue->bits && tries-- &&
-           !atomic_compare_exchange_weak_explicit(&queue->post->tail, &hint, tail, memory_order_release,
-                                                  memory_order_relaxed))
-        ;
+    if (atomic_load_explicit(&queue->post->tail, memory_order_relaxed) - tail > UINT64_C(1) << queue->bits)
+        atomic_store_explicit(&queue->post->tail, tail, memory_order_release);
 }
 
-bool queue_put(struct queue *queue, struct queue_entry entry)
+static uint64_t value_of(const struct queue *queue, uint64_t position, struct queue_entry entry)
 {
-    uint64_t value =
-        (uint64_t)entry.cell << CELL_SHIFT | (uint64_t)entry.slot << SLOT_SHIFT | (uint64_t)entry.gen << GEN_SHIFT;
+    return (uint64_t)entry.cell << CELL_SHIFT | (uint64_t)entry.slot << SLOT_SHIFT | (uint64_t)entry.gen << GEN_SHIFT |
+           tag_of(queue, position) << TAG_SHIFT;
+}
+
+bool queue_put(struct queue *queue, struct queue_entry entry, uint64_t *position)
+{
     uint64_t size = UINT64_C(1) << queue->bits;
     uint64_t head = atomic_load_explicit(&queue->seen_head, memory_order_relaxed);
     uint64_t tail = atomic_load_explicit(&queue->post->tail, memory_order_relaxed), steps;
@@ -117,14 +119,21 @@ bool queue_put(struct queue *queue, struct queue_entry entry)
         /* anything but an entry of the round before, long taken, means that this thread was overtaken or was lied to */
         if (old >> TAG_SHIFT != tag_before(tag) && tail - (head = update_head(queue)) >= size)
             continue;
-        if (atomic_compare_exchange_strong_explicit(slot_of(queue, tail), &old, value | tag << TAG_SHIFT,
+        if (atomic_compare_exchange_strong_explicit(slot_of(queue, tail), &old, value_of(queue, tail, entry),
                                                     memory_order_seq_cst, memory_order_relaxed))
         {
             advance_tail(queue, tail + 1);
+            *position = tail;
             return true;
         }
     }
     return false;
+}
+
+bool queue_holds(const struct queue *queue, uint64_t position, struct queue_entry entry)
+{
+    return position - queue_head(queue) < UINT64_C(1) << queue->bits &&
+           atomic_load_explicit(slot_of(queue, position), memory_order_acquire) == value_of(queue, position, entry);
 }
 
 void queue_wake(struct queue *queue)
@@ -135,24 +144,37 @@ void queue_wake(struct queue *queue)
 
 /* ---------------------------------------------------------------------------------------------- receiving */
 
-bool queue_peek(const struct queue *queue, uint64_t *position, struct queue_entry *entry)
+bool queue_peek_at(const struct queue *queue, uint64_t position, struct queue_entry *entry)
 {
-    uint64_t head = atomic_load_explicit(&queue->desk->head, memory_order_acquire);
-    uint64_t value = atomic_load_explicit(slot_of(queue, head), memory_order_acquire);
+    uint64_t value = atomic_load_explicit(slot_of(queue, position), memory_order_acquire);
 
-    if (value >> TAG_SHIFT != tag_of(queue, head))
+    if (value >> TAG_SHIFT != tag_of(queue, position))
         return false;
-    *position = head;
     entry->cell = BITS(value, CELL_SHIFT, QUEUE_ENTRY_CELL_BITS);
     entry->slot = BITS(value, SLOT_SHIFT, QUEUE_ENTRY_SLOT_BITS);
     entry->gen = BITS(value, GEN_SHIFT, QUEUE_ENTRY_GEN_BITS);
     return true;
 }
 
-void queue_take(struct queue *queue, uint64_t position)
+bool queue_peek(const struct queue *queue, uint64_t *position, struct queue_entry *entry)
 {
-    atomic_compare_exchange_strong_explicit(&queue->desk->head, &position, position + 1, memory_order_acq_rel,
-                                            memory_order_relaxed);
+    *position = queue_head(queue);
+    return queue_peek_at(queue, *position, entry);
+}
+
+bool queue_take(struct queue *queue, uint64_t position)
+{
+    return atomic_compare_exchange_strong_explicit(&queue->desk->head, &position, position + 1, memory_order_acq_rel,
+                                                   memory_order_relaxed);
+}
+
+bool queue_erase(struct queue *queue, uint64_t position, struct queue_entry entry)
+{
+    const struct queue_entry nothing = { .slot = QUEUE_NOTHING };
+    uint64_t old = value_of(queue, position, entry);
+
+    return atomic_compare_exchange_strong_explicit(slot_of(queue, position), &old, value_of(queue, position, nothing),
+                                                   memory_order_seq_cst, memory_order_relaxed);
 }
 
 /*
@@ -167,8 +189,7 @@ static uint64_t fill_gap(struct queue *queue, uint64_t head, uint64_t end)
     for (position = head; position != end; position++)
     {
         uint64_t old = atomic_load_explicit(slot_of(queue, position), memory_order_acquire);
-        uint64_t nothing = tag_of(queue, position) << TAG_SHIFT | (uint64_t)((1u << QUEUE_ENTRY_SLOT_BITS) - 1)
-                                                                      << SLOT_SHIFT;
+        uint64_t nothing = value_of(queue, position, (struct queue_entry){ .slot = QUEUE_NOTHING });
 
         if (old >> TAG_SHIFT == tag_of(queue, position) ||
             atomic_load_explicit(&queue->desk->head, memory_order_acquire) != head ||
@@ -201,46 +222,65 @@ bool queue_mend(struct queue *queue)
     return false;
 }
 
-static _Atomic uint64_t *register_sleeper(struct queue_desk *desk, uint64_t sleeper)
-{
-    unsigned int i;
+/* ---------------------------------------------------------------------------------------------- waiting */
 
-    for (i = 0; i < QUEUE_SLEEPERS; i++)
-    {
-        uint64_t nobody = 0;
+/* how long a lost wake-up, or one that went to a thread that is suspended, may delay a message */
+#define MOST_SLEEP_NS 1000000000
 
-        if (!atomic_load_explicit(&desk->sleeping[i], memory_order_relaxed) &&
-            atomic_compare_exchange_strong_explicit(&desk->sleeping[i], &nobody, sleeper, memory_order_seq_cst,
-                                                    memory_order_relaxed))
-            return &desk->sleeping[i];
-    }
-    return NULL;
-}
-
-/* the entry is cleared before the count, and only by whoever clears it: alpcserver does the same for the dead */
-static void unregister_sleeper(struct queue_desk *desk, _Atomic uint64_t *place, uint64_t sleeper)
-{
-    if (!place ||
-        atomic_compare_exchange_strong_explicit(place, &sleeper, 0, memory_order_seq_cst, memory_order_relaxed))
-        atomic_fetch_sub_explicit(&desk->sleepers, 1, memory_order_seq_cst);
-}
-
-bool queue_sleep(struct queue *queue, uint64_t sleeper, const struct deadline *deadline)
+void queue_wait_begin(struct queue *queue, struct queue_wait *wait, uint64_t waiter)
 {
     struct queue_desk *desk = queue->desk;
+    unsigned int i, first = (unsigned int)(waiter >> 2) % QUEUE_WAITERS;
+
+    wait->waiter = waiter;
+    for (i = 0; i < QUEUE_WAITERS; i++)
+    {
+        _Atomic uint64_t *place = &desk->waiting[(first + i) % QUEUE_WAITERS];
+        uint64_t nobody = 0;
+
+        if (!atomic_load_explicit(place, memory_order_relaxed) &&
+            atomic_compare_exchange_strong_explicit(place, &nobody, waiter, memory_order_seq_cst, memory_order_relaxed))
+        {
+            wait->place = place;
+            return;
+        }
+    }
+}
+
+void queue_wait_end(struct queue_wait *wait)
+{
+    if (wait->place)
+        atomic_store_explicit(wait->place, 0, memory_order_release);
+    *wait = (struct queue_wait){ .waiter = 0 };
+}
+
+/* a sleeper is counted before its place says so, and not any more after it: what dies in between counts too much */
+static void fall_asleep(struct queue_desk *desk, struct queue_wait *wait)
+{
+    atomic_fetch_add_explicit(&desk->sleepers, 1, memory_order_seq_cst);
+    if (wait->place)
+        atomic_store_explicit(wait->place, wait->waiter | WAITER_ASLEEP, memory_order_relaxed);
+}
+
+static void wake_up(struct queue_desk *desk, struct queue_wait *wait)
+{
+    if (wait->place)
+        atomic_store_explicit(wait->place, wait->waiter, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&desk->sleepers, 1, memory_order_seq_cst);
+}
+
+void queue_sleep(struct queue *queue, struct queue_wait *wait, const struct deadline *deadline)
+{
+    const struct deadline most = deadline_within(deadline, MOST_SLEEP_NS);
     uint32_t bell = atomic_load_explicit(&queue->post->bell, memory_order_seq_cst);
     struct queue_entry entry;
-    _Atomic uint64_t *place;
     uint64_t position;
-    bool in_time = true;
 
-    atomic_fetch_add_explicit(&desk->sleepers, 1, memory_order_seq_cst);
-    place = register_sleeper(desk, sleeper);
+    fall_asleep(queue->desk, wait);
     atomic_thread_fence(memory_order_seq_cst);
     if (!queue_peek(queue, &position, &entry) && !queue_closed(queue))
-        in_time = futex_wait(&queue->post->bell, bell, deadline) != ETIMEDOUT;
-    unregister_sleeper(desk, place, sleeper);
-    return in_time;
+        futex_wait(&queue->post->bell, bell, &most);
+    wake_up(queue->desk, wait);
 }
 
 /* ---------------------------------------------------------------------------------------------- alpcserver's part */
@@ -263,21 +303,34 @@ void queue_forget(struct queue *queue, uint64_t who, uint64_t mask)
     uint64_t position;
     unsigned int i;
 
-    for (i = 0; i < QUEUE_SLEEPERS; i++)
+    for (i = 0; i < QUEUE_WAITERS; i++)
     {
-        uint64_t sleeper = atomic_load_explicit(&queue->desk->sleeping[i], memory_order_seq_cst);
+        uint64_t waiter = atomic_load_explicit(&queue->desk->waiting[i], memory_order_seq_cst);
 
-        if (sleeper && (sleeper & mask) == who)
-            unregister_sleeper(queue->desk, &queue->desk->sleeping[i], sleeper);
+        if (!waiter || ((waiter & ~WAITER_ASLEEP) & mask) != who)
+            continue;
+        if (atomic_compare_exchange_strong_explicit(&queue->desk->waiting[i], &waiter, 0, memory_order_seq_cst,
+                                                    memory_order_relaxed) &&
+            waiter & WAITER_ASLEEP)
+            atomic_fetch_sub_explicit(&queue->desk->sleepers, 1, memory_order_seq_cst);
     }
     /* a ring may have woken one that died before it could look: another sleeper has to */
     if (queue_peek(queue, &position, &entry))
         queue_ring(queue);
 }
 
+unsigned int queue_waiters(const struct queue *queue)
+{
+    unsigned int count = 0, i;
+
+    for (i = 0; i < QUEUE_WAITERS; i++)
+        count += atomic_load_explicit(&queue->desk->waiting[i], memory_order_seq_cst) != 0;
+    return count;
+}
+
 uint64_t queue_length(const struct queue *queue)
 {
-    uint64_t head = atomic_load_explicit(&queue->desk->head, memory_order_acquire);
+    uint64_t head = queue_head(queue);
     uint64_t tail = find_tail(queue, head);
 
     while (tail - head < UINT64_C(1) << queue->bits && posted(queue, tail))

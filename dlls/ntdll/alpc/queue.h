@@ -40,10 +40,13 @@ void queue_init(struct queue *queue, struct queue_post *post, struct queue_desk 
                 unsigned int bits);
 
 /*
- * Posts an entry behind all that have been posted.  Returns false when the queue is full, or somebody keeps
- * damaging it.  It is a full memory barrier.  Who has posted must ring.
+ * Posts an entry behind all that have been posted; its position goes to *position.  Returns false when the queue is
+ * full, or somebody keeps damaging it.  It is a full memory barrier.  Who has posted must ring.
  */
-bool queue_put(struct queue *queue, struct queue_entry entry);
+bool queue_put(struct queue *queue, struct queue_entry entry, uint64_t *position);
+
+/* whether the entry still stands at that position, to be received */
+bool queue_holds(const struct queue *queue, uint64_t position, struct queue_entry entry);
 
 /* the out of line part of queue_ring */
 void queue_wake(struct queue *queue);
@@ -55,14 +58,28 @@ static inline void queue_ring(struct queue *queue)
         queue_wake(queue);
 }
 
+/* an entry that leads nowhere on purpose */
+#define QUEUE_NOTHING ((1u << QUEUE_ENTRY_SLOT_BITS) - 1)
+
 /*
  * Shows the oldest entry without taking it; its position goes to *position.  Returns false when there is none.  The
  * entry is not to be trusted: any client may have written it.
  */
 bool queue_peek(const struct queue *queue, uint64_t *position, struct queue_entry *entry);
 
-/* takes the entry at this position off, if no one else has done so already */
-void queue_take(struct queue *queue, uint64_t position);
+/* the entry at a position that has not been taken; false when nothing has been posted there yet */
+bool queue_peek_at(const struct queue *queue, uint64_t position, struct queue_entry *entry);
+
+/* takes the oldest entry off; false when another has done so already */
+bool queue_take(struct queue *queue, uint64_t position);
+
+/* makes nothing of an entry in the middle of the queue; false when it does not stand there any more */
+bool queue_erase(struct queue *queue, uint64_t position, struct queue_entry entry);
+
+static inline uint64_t queue_head(const struct queue *queue)
+{
+    return atomic_load_explicit(&queue->desk->head, memory_order_acquire);
+}
 
 /*
  * Steps over positions that hold no entry though later ones do, which only a damaged queue has.  To be called before
@@ -70,11 +87,24 @@ void queue_take(struct queue *queue, uint64_t position);
  */
 bool queue_mend(struct queue *queue);
 
+/* ---------------------------------------------------------------------------------------------- waiting */
+
+/* one thread's wait, from when it has found the queue empty until it has received; all zero is none */
+struct queue_wait
+{
+    _Atomic uint64_t *place; /* in the desk; NULL if all are taken */
+    uint64_t waiter;         /* WAITER(); 0 = not begun */
+};
+
+/* The thread waits from now on, so it has to look at the queue once more.  The desk must be writable. */
+void queue_wait_begin(struct queue *queue, struct queue_wait *wait, uint64_t waiter);
+void queue_wait_end(struct queue_wait *wait);
+
 /*
- * Sleeps until someone rings, the queue has an entry or is closed, or the deadline passes.  sleeper is pid << 32 | tid.
- * Returns false when the deadline has passed.
+ * Sleeps until someone rings, the queue has an entry or is closed, the deadline passes, or a while has passed in which a
+ * wake-up may have been lost.
  */
-bool queue_sleep(struct queue *queue, uint64_t sleeper, const struct deadline *deadline);
+void queue_sleep(struct queue *queue, struct queue_wait *wait, const struct deadline *deadline);
 
 static inline bool queue_closed(const struct queue *queue)
 {
@@ -88,10 +118,13 @@ void queue_close(struct queue *queue);
 void queue_wake_all(struct queue *queue);
 
 /*
- * alpcserver: forgets sleepers that died, those with (sleeper & mask) == who, and lets another receive what they were
- * woken for
+ * alpcserver: forgets waiting threads that died, those with (waiter & mask) == who, and lets another receive what they
+ * were woken for
  */
 void queue_forget(struct queue *queue, uint64_t who, uint64_t mask);
+
+/* how many threads wait, as far as they are known by name */
+unsigned int queue_waiters(const struct queue *queue);
 
 /* entries that have not been taken; an estimate while others post or receive */
 uint64_t queue_length(const struct queue *queue);

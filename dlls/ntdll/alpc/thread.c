@@ -241,23 +241,18 @@ void thread_unregister(void)
 static void return_cell(struct thread *thread)
 {
     struct cell *cell = thread->cell;
-    enum cell_phase phase;
+    uint64_t state = cell_state(cell);
+    enum cell_event event;
 
     thread->cell = NULL;
     /* no one but this thread moves the cell on, unless the other side gives up waiting for its answer just now */
     do
     {
-        uint64_t state = cell_state(cell);
-
         if (cell_gen(state) != thread->gen)
             return;
-        phase = cell_phase(state);
-        if (thread->back == CELL_FREE || (phase & ~1u) == CELL_ABANDONED)
-        {
-            cell_free(cell);
-            return;
-        }
-    } while (!cell_claim(cell, thread->gen, phase, thread->back, thread->actor));
+        event = (cell_phase(state) & ~1u) == CELL_ABANDONED ? EVENT_DONE : thread->undone;
+    } while (!cell_step(thread->channel, thread->id, cell, &state, event, thread->actor) &&
+             cell_after[event][cell_phase(state)]);
 }
 
 void thread_recover(struct thread *thread)

@@ -16,7 +16,7 @@
 #ifndef NTALPC_THREAD_H
 #define NTALPC_THREAD_H
 
-#include "channel.h"
+#include "cell.h"
 
 #include <signal.h>
 
@@ -55,10 +55,11 @@ struct thread
 {
     _Atomic(void *) use[THREAD_USES];
     struct cell_actor actor; /* .process is 0 here: it depends on the connection */
-    uint64_t sleeper;        /* as queue_sleep wants it */
+    uint64_t sleeper;        /* WAITER() of the thread */
     struct cell *cell;       /* being copied, or NULL */
-    enum cell_phase back;    /* phase it goes back to when the copy faults */
-    uint32_t gen;
+    struct channel *channel; /* its own, */
+    uint32_t id, gen;        /* number and generation */
+    enum cell_event undone;  /* what becomes of it when the copy faults */
     struct thread_hold hold;
     _Atomic uint32_t busy;       /* inside of so many pairs of thread_begin_steps and thread_end_steps */
     struct scratch_mark scratch; /* for copies of the program's arguments */
@@ -195,11 +196,14 @@ static inline void thread_scratch_return(struct thread *thread, struct scratch_m
     thread->scratch = then;
 }
 
-/* the copy of the message in a cell begins; a fault gives the cell back in phase back */
-static inline void thread_copy_begin(struct thread *thread, struct cell *cell, uint32_t gen, enum cell_phase back)
+/* the copy of the message in a cell begins; a fault makes the event of it */
+static inline void thread_copy_begin(struct thread *thread, struct channel *channel, uint32_t id, struct cell *cell,
+                                     uint32_t gen, enum cell_event undone)
 {
+    thread->channel = channel;
+    thread->id = id;
     thread->gen = gen;
-    thread->back = back;
+    thread->undone = undone;
     thread->cell = cell;
     atomic_signal_fence(memory_order_seq_cst);
 }

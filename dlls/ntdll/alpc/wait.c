@@ -101,13 +101,18 @@ bool deadline_passed(const struct deadline *deadline)
     return !timespec_before(&now, &deadline->at);
 }
 
-const struct deadline *deadline_first(const struct deadline *a, const struct deadline *b)
+struct deadline deadline_within(const struct deadline *deadline, uint64_t ns)
 {
-    if (a->forever)
-        return b;
-    if (b->forever)
-        return a;
-    return timespec_before(&b->at, &a->at) ? b : a;
+    struct deadline soon = deadline_in(ns), on_its_clock = soon;
+
+    if (deadline->forever)
+        return soon;
+    if (deadline->realtime)
+    {
+        clock_gettime(CLOCK_REALTIME, &on_its_clock.at);
+        on_its_clock.at = timespec_add(on_its_clock.at, ns / NS_PER_S, ns % NS_PER_S);
+    }
+    return timespec_before(&deadline->at, &on_its_clock.at) ? *deadline : soon;
 }
 
 /* ---------------------------------------------------------------------------------------------- futex */

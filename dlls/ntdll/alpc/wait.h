@@ -45,8 +45,8 @@ bool deadline_passed(const struct deadline *deadline);
 /* CLOCK_MONOTONIC in nanoseconds */
 uint64_t monotonic_ns(void);
 
-/* the earlier of the two; both must be on the clock of deadline_in() or never */
-const struct deadline *deadline_first(const struct deadline *a, const struct deadline *b);
+/* the deadline, but no later than this many nanoseconds from now */
+struct deadline deadline_within(const struct deadline *deadline, uint64_t ns);
 
 /* ---------------------------------------------------------------------------------------------- futex */
 
@@ -102,6 +102,12 @@ static inline bool spin_again(struct spin *spin)
         return true;
     }
     return spin_yield(spin);
+}
+
+/* whether the next spin_again() lets other threads run, or tells the thread to sleep */
+static inline bool spin_pausing_ends(const struct spin *spin)
+{
+    return spin->pause == spin->pauses;
 }
 
 /* to be called when the condition holds and the thread has not slept */

@@ -1,0 +1,32 @@
+/*
+ * Lies in a port's queue
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Every client of a port can write over its queue, so entries of others can vanish.  Nothing that honest programs do,
+ * live or dead, makes a receiver take an entry that leads nowhere; when one does, somebody has lied, and whose entry
+ * stood there before is not known.  From then on the port is in doubt until it has looked at all its connections, a few
+ * at a time and only when it would sleep.
+ */
+
+#ifndef NTALPC_DOUBT_H
+#define NTALPC_DOUBT_H
+
+#include "port.h"
+
+/* an entry led nowhere, or a gap had to be mended */
+void doubt_begin(struct port *port);
+
+/*
+ * Looks at some connections for messages that were sent before the doubt began and are announced no more; announces them
+ * again.  Returns true if it found one.
+ */
+bool doubt_search(struct thread *thread, struct port *port);
+
+static inline bool doubt_is_set(const struct port *port)
+{
+    return atomic_load_explicit(&port->doubt.set, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,494 @@
+/*
+ * Receiving messages
+ *
+ * Copyright 2026 the ntalpc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A receiver looks at the entry and at the cell that it names, and takes the entry off; then the cell is its own to
+ * claim.  Who dies in between leaves a message that is queued but not announced, which whoever buries it announces again.
+ */
+
+#include "receive.h"
+
+#include "content.h"
+#include "doubt.h"
+
+/* a receiver tries to mend a queue so often before it looks at its deadline */
+#define MEND_MOST 100
+/* a receiver of a port in doubt looks at more connections after so long */
+#define DOUBT_SLEEP_NS 10000000
+/* how long a lost wake-up may delay a message on a communication port */
+#define MOST_SLEEP_NS 1000000000
+
+/* a message that the queue named, as far as it can be received */
+struct arrival
+{
+    uint64_t position;
+    struct queue_entry entry;
+    struct message_ref ref;
+    uint64_t state;
+    struct content content;
+};
+
+static struct cell_actor actor_of(const struct thread *thread, const struct connection *connection)
+{
+    return (struct cell_actor){ .thread = thread->actor.thread, .process = connection->process };
+}
+
+static const struct roster_entry *roster_of(const struct connection *connection)
+{
+    const struct roster_entry *roster = connection->end == END_SERVER ? connection->main->roster : NULL;
+
+    return roster ? &roster[connection->channel.slot] : NULL;
+}
+
+static uint32_t roster_state(const struct roster_entry *entry)
+{
+    return atomic_load_explicit(&entry->state, memory_order_relaxed);
+}
+
+/* ---------------------------------------------------------------------------------------------- looking */
+
+/* whether the sender has gone; the server end believes what alpcserver has recorded */
+static bool sender_gone(const struct connection *connection)
+{
+    const struct roster_entry *entry = roster_of(connection);
+
+    if (entry)
+        return roster_state(entry) == ROSTER_CLOSED;
+    return channel_link(&connection->channel) &
+           (connection->end == END_CLIENT ? LINK_SERVER_GONE : LINK_CLIENT_GONE);
+}
+
+/* whether alpcserver's record allows that the client says this */
+static bool is_allowed(const struct connection *connection, uint32_t id)
+{
+    const struct roster_entry *entry = roster_of(connection);
+
+    if (connection->end == END_CLIENT)
+        return id != CELL_CLOSED;
+    if (!entry) /* only communication ports are known here: neither of alpcserver's messages is for them */
+        return id != CELL_CONNECT && id != CELL_CLOSED;
+    switch (id)
+    {
+    case CELL_CONNECT:
+        return roster_state(entry) == ROSTER_PENDING;
+    case CELL_CLOSED:
+        return roster_state(entry) == ROSTER_CLOSED;
+    default:
+        return roster_state(entry) == ROSTER_CONNECTED || roster_state(entry) == ROSTER_CLOSED;
+    }
+}
+
+/* what a sender left behind undelivered when it went is canceled with it, unless somebody was waiting for it [4.11, 4.7] */
+static bool is_canceled(const struct connection *connection, uint32_t id, uint64_t state)
+{
+    if (cell_phase(state) == CELL_CANCELED + connection->end)
+        return true;
+    if (id == CELL_CLOSED || !sender_gone(connection))
+        return false;
+    return !(state & CELL_HANDED) || atomic_load_explicit(&connection->told_closed, memory_order_relaxed);
+}
+
+enum look
+{
+    LOOK_MESSAGE,   /* there is something to receive */
+    LOOK_WITHDRAWN, /* its sender has given it up */
+    LOOK_NOTHING    /* the entry leads nowhere */
+};
+
+static enum look look_at(struct connection *connection, struct arrival *arrival)
+{
+    enum alpc_end end = connection->end;
+    struct message_ref *ref = &arrival->ref;
+
+    *ref = (struct message_ref){ .connection = connection, .id = arrival->entry.cell, .gen = arrival->entry.gen };
+    if (!(ref->cell = channel_cell(&connection->channel, ref->id)))
+        return LOOK_NOTHING;
+    /* both lines are going to be written: by the claim, and most often by the answer */
+    __builtin_prefetch(ref->cell, 1);
+    __builtin_prefetch(ref->cell->data, 1);
+    arrival->state = cell_state(ref->cell);
+    if (cell_is(arrival->state, CELL_WITHDRAWN + end, ref->gen))
+        return LOOK_WITHDRAWN;
+    if (!cell_is(arrival->state, CELL_QUEUED + end, ref->gen) && !cell_is(arrival->state, CELL_CANCELED + end, ref->gen))
+        return LOOK_NOTHING;
+    if (cell_phase(arrival->state) == CELL_QUEUED + end && !is_allowed(connection, ref->id))
+        return LOOK_NOTHING;
+    if (!content_read(ref, arrival->state, &arrival->content))
+    {
+        /* a notice tells nothing of what the answer may have been by then */
+        if (cell_phase(arrival->state) != CELL_CANCELED + end)
+            return LOOK_NOTHING;
+    }
+    if (is_canceled(connection, ref->id, arrival->state))
+        content_cancel(&arrival->content);
+    return LOOK_MESSAGE;
+}
+
+/* ---------------------------------------------------------------------------------------------- taking */
+
+static bool step(struct thread *thread, struct arrival *arrival, enum cell_event event)
+{
+    struct message_ref *ref = &arrival->ref;
+
+    return cell_step(&ref->connection->channel, ref->id, ref->cell, &arrival->state, event,
+                     actor_of(thread, ref->connection));
+}
+
+/* an entry that this thread has taken, of a message that its sender gave up: the cell is the sender's again */
+static void drop(struct thread *thread, struct arrival *arrival)
+{
+    while (cell_is(arrival->state, CELL_WITHDRAWN + arrival->ref.connection->end, arrival->ref.gen) &&
+           !step(thread, arrival, EVENT_DONE))
+        ;
+}
+
+/* the event by which the message becomes this thread's */
+static enum cell_event claim_event(const struct arrival *arrival)
+{
+    const struct content *content = &arrival->content;
+    bool own = CELL_END(arrival->ref.id) == arrival->ref.connection->end;
+
+    if (content->type == LPC_CANCELED)
+        return EVENT_DONE;
+    if (!(content->type & LPC_CONTINUATION_REQUIRED))
+        return EVENT_READ;
+    /* an answer that did not release the message can only be released; one that is a request can be answered */
+    return own && !(content->flags & CONTENT_SYNC) ? EVENT_READ : EVENT_RECEIVE;
+}
+
+/* false when the server has closed the connection meanwhile, and another may have its slot and its context there */
+static bool read_port_context(const struct port *port, const struct connection *connection, uint64_t *context)
+{
+    const struct roster_entry *entry = roster_of(connection);
+
+    *context = entry ? atomic_load_explicit(&entry->port_context, memory_order_acquire) : port->context;
+    return !entry || atomic_load_explicit(&entry->generation, memory_order_acquire) == connection->generation;
+}
+
+/*
+ * Copies out a message that this thread has claimed.  One that is read is over then.  One that is held may have been given
+ * up meanwhile: as long as its cell was not used again it was whole.
+ */
+static bool copy_out(struct thread *thread, struct arrival *arrival, struct message_in *in)
+{
+    struct message_ref *ref = &arrival->ref;
+    struct channel *channel = &ref->connection->channel;
+    const struct content *content = &arrival->content;
+    const void *payload = channel_data(channel, ref->id, ref->cell, content->payload_length);
+    uint32_t process = content_process(content, ref);
+    enum cell_event event = content->type & LPC_CONTINUATION_REQUIRED ? EVENT_KEEP : EVENT_DONE;
+
+    if ((cell_phase(arrival->state) & ~1u) != CELL_READING)
+    {
+        content_deliver(content, in, process, payload);
+        return cell_gen(cell_state(ref->cell)) == ref->gen;
+    }
+    thread_copy_begin(thread, channel, ref->id, ref->cell, ref->gen, event);
+    content_deliver(content, in, process, payload);
+    thread_copy_end(thread);
+    cell_finish(channel, ref->id, ref->cell, event, actor_of(thread, ref->connection));
+    return true;
+}
+
+/* a message whose entry this thread has taken; false when there is none after all */
+static bool claim(struct thread *thread, const struct port *port, struct arrival *arrival, struct message_in *in)
+{
+    struct connection *connection = arrival->ref.connection;
+    bool fresh = CELL_END(arrival->ref.id) != connection->end && arrival->content.type != LPC_CANCELED;
+
+    if (!read_port_context(port, connection, &in->port_context) || !step(thread, arrival, claim_event(arrival)))
+    {
+        drop(thread, arrival);
+        return false;
+    }
+    content_describe(&arrival->content, &arrival->ref, in);
+    attachment_receive(&connection->channel, arrival->ref.id, arrival->ref.cell, fresh, &in->attachments);
+    if (arrival->ref.id == CELL_CLOSED)
+        atomic_store_explicit(&connection->told_closed, 1, memory_order_relaxed);
+    return copy_out(thread, arrival, in);
+}
+
+/* ---------------------------------------------------------------------------------------------- the port's own queue */
+
+/* the connection that a queue entry belongs to; in use until thread_release */
+static NTSTATUS find_connection(struct thread *thread, struct port *port, uint32_t slot, struct connection **connection)
+{
+    if (port->kind == PORT_CONNECTION)
+        return port_use_connection(thread, port, slot, connection);
+    *connection = port->connection;
+    return slot ? STATUS_INVALID_MESSAGE : STATUS_SUCCESS;
+}
+
+/* whether an entry that led nowhere was made so on purpose, by a receive on a communication port */
+static bool was_erased(const struct queue *queue, uint64_t position)
+{
+    struct queue_entry entry;
+
+    return queue_peek_at(queue, position, &entry) && entry.slot == QUEUE_NOTHING;
+}
+
+/* the entry is no good: takes it off; unless another has, or somebody made it so, it is a lie */
+static void discard(struct port *port, uint64_t position)
+{
+    if (queue_take(port->queue, position) && !was_erased(port->queue, position))
+        doubt_begin(port);
+}
+
+/* STATUS_NO_MORE_ENTRIES: nothing was behind this entry, go on with the next */
+static NTSTATUS receive_entry(struct thread *thread, struct port *port, struct connection *connection,
+                              struct arrival *arrival, struct message_in *in)
+{
+    NTSTATUS status;
+
+    switch (look_at(connection, arrival))
+    {
+    case LOOK_NOTHING:
+        discard(port, arrival->position);
+        return STATUS_NO_MORE_ENTRIES;
+    case LOOK_WITHDRAWN:
+        if (queue_take(port->queue, arrival->position))
+            drop(thread, arrival);
+        return STATUS_NO_MORE_ENTRIES;
+    case LOOK_MESSAGE:
+        break;
+    }
+    if ((status = content_check_room(&arrival->content, connection, in)))
+        return status;
+    if (!queue_take(port->queue, arrival->position) || !claim(thread, port, arrival, in))
+        return STATUS_NO_MORE_ENTRIES;
+    return STATUS_SUCCESS;
+}
+
+/* STATUS_NO_MORE_ENTRIES when the queue is empty */
+static NTSTATUS receive_next(struct thread *thread, struct port *port, struct message_in *in)
+{
+    /* a poster of nothing but lies must not keep the thread beyond its deadline */
+    uint32_t most = 2u << port->queue->bits;
+    struct arrival arrival;
+
+    while (most-- && queue_peek(port->queue, &arrival.position, &arrival.entry))
+    {
+        struct connection *connection;
+        NTSTATUS status;
+
+        if (arrival.entry.slot == QUEUE_NOTHING)
+        {
+            queue_take(port->queue, arrival.position);
+            continue;
+        }
+        status = find_connection(thread, port, arrival.entry.slot, &connection);
+        if (!status)
+            status = receive_entry(thread, port, connection, &arrival, in);
+        else if (status == STATUS_INVALID_MESSAGE)
+        {
+            discard(port, arrival.position);
+            status = STATUS_NO_MORE_ENTRIES;
+        }
+        thread_release(thread, USE_CONNECTION);
+        if (status != STATUS_NO_MORE_ENTRIES)
+            return status;
+    }
+    return STATUS_NO_MORE_ENTRIES;
+}
+
+/* ---------------------------------------------------------------------------------------------- a communication port */
+
+/* whether what stands at the position is for a receive on this connection's server communication port [4.1] */
+static bool is_for(const struct connection *connection, const struct queue_entry *entry)
+{
+    return entry->slot == connection->channel.slot && entry->cell != CELL_CONNECT && entry->cell != CELL_CLOSED;
+}
+
+/*
+ * Takes its client's messages out of the middle of the connection port's queue: whoever makes nothing of the entry has
+ * the message.  STATUS_NO_MORE_ENTRIES when there is none
+ */
+static NTSTATUS receive_own(struct thread *thread, struct port *port, struct message_in *in)
+{
+    struct connection *connection = port->connection;
+    struct queue *queue = &connection->main->queue;
+    uint64_t head = queue_head(queue), seen = atomic_load_explicit(&connection->seen, memory_order_relaxed);
+    struct arrival arrival;
+    NTSTATUS status;
+
+    arrival.position = seen - head < UINT64_C(1) << queue->bits ? seen : head;
+    for (; queue_peek_at(queue, arrival.position, &arrival.entry); arrival.position++)
+    {
+        enum look look = is_for(connection, &arrival.entry) ? look_at(connection, &arrival) : LOOK_NOTHING;
+
+        if (look == LOOK_MESSAGE && (status = content_check_room(&arrival.content, connection, in)))
+            return status;
+        if (look != LOOK_NOTHING && queue_erase(queue, arrival.position, arrival.entry))
+        {
+            if (look == LOOK_WITHDRAWN)
+                drop(thread, &arrival);
+            else if (claim(thread, port, &arrival, in))
+                return STATUS_SUCCESS;
+        }
+        atomic_store_explicit(&connection->seen, arrival.position + 1, memory_order_relaxed);
+    }
+    return STATUS_NO_MORE_ENTRIES;
+}
+
+static void sleep_for_own(struct thread *thread, struct port *port, const struct deadline *deadline)
+{
+    struct channel_header *header = port->connection->channel.header;
+    const struct deadline most = deadline_within(deadline, MOST_SLEEP_NS);
+    const struct queue *queue = &port->connection->main->queue;
+    uint32_t bell = atomic_load_explicit(&header->comm_bell, memory_order_seq_cst);
+    struct queue_entry entry;
+
+    (void)thread;
+    atomic_fetch_add_explicit(&header->comm_sleepers, 1, memory_order_seq_cst);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!queue_peek_at(queue, atomic_load_explicit(&port->connection->seen, memory_order_relaxed), &entry) &&
+        connection_end_status(port->connection) == STATUS_PENDING)
+        futex_wait(&header->comm_bell, bell, &most);
+    atomic_fetch_sub_explicit(&header->comm_sleepers, 1, memory_order_seq_cst);
+}
+
+/* ---------------------------------------------------------------------------------------------- the end of a port */
+
+/* the client port's last message: that the server is gone, told once [7, 9] */
+static NTSTATUS tell_closed(struct connection *connection, struct message_in *in)
+{
+    uint32_t id = channel_message_id(&connection->channel, CELL_CLOSED, 0);
+    const uint64_t data = id;
+    const struct content content = { .type = LPC_PORT_CLOSED,
+                                     .data_length = sizeof(data),
+                                     .payload_length = sizeof(data) };
+    NTSTATUS status;
+
+    if (channel_link(&connection->channel) & LINK_CLOSED_TOLD)
+        return STATUS_PORT_DISCONNECTED;
+    if ((status = content_check_room(&content, connection, in)))
+        return status;
+    if (atomic_fetch_or_explicit(&connection->channel.header->link, LINK_CLOSED_TOLD, memory_order_seq_cst) &
+        LINK_CLOSED_TOLD)
+        return STATUS_PORT_DISCONNECTED;
+    in->message_id = id;
+    in->callback_id = in->sequence = 0;
+    in->has_context = true;
+    in->attachments = (struct attachments_in){ 0 };
+    in->port_context = 0;
+    content_deliver(&content, in, connection->peer, &data);
+    return STATUS_SUCCESS;
+}
+
+/* why nothing more will come, or STATUS_PENDING */
+static NTSTATUS end_of_port(const struct port *port)
+{
+    uint32_t link;
+
+    if (port->kind == PORT_CONNECTION)
+        return queue_closed(port->queue) ? STATUS_PORT_CLOSED : STATUS_PENDING;
+    link = channel_link(&port->connection->channel);
+    if ((link & LINK_STAGE_MASK) == LINK_REFUSED)
+        return link & LINK_FORSAKEN ? STATUS_UNSUCCESSFUL : STATUS_PORT_CONNECTION_REFUSED;
+    return connection_end_status(port->connection);
+}
+
+static NTSTATUS receive_any(struct thread *thread, struct port *port, struct message_in *in)
+{
+    return port->queue ? receive_next(thread, port, in) : receive_own(thread, port, in);
+}
+
+static NTSTATUS receive_last(struct thread *thread, struct port *port, NTSTATUS reason, struct message_in *in)
+{
+    /* a message may have been posted just before the end */
+    NTSTATUS status = receive_any(thread, port, in);
+
+    if (status != STATUS_NO_MORE_ENTRIES)
+        return status;
+    if (port->kind != PORT_CLIENT || reason != STATUS_PORT_DISCONNECTED ||
+        channel_link(&port->connection->channel) & LINK_CLIENT_GONE)
+        return reason;
+    return tell_closed(port->connection, in);
+}
+
+/* ---------------------------------------------------------------------------------------------- waiting */
+
+/* puts right what a dead or hostile poster has left behind; true if there may be a message now */
+static bool mend(struct thread *thread, struct port *port)
+{
+    if (!port->queue)
+        return false;
+    if (doubt_is_set(port) && doubt_search(thread, port))
+        return true;
+    if (!queue_mend(port->queue))
+        return false;
+    /* what stood in the gap is lost */
+    doubt_begin(port);
+    return true;
+}
+
+static void sleep_on(struct thread *thread, struct port *port, struct queue_wait *wait, const struct deadline *deadline)
+{
+    struct deadline soon;
+
+    if (!port->queue)
+    {
+        sleep_for_own(thread, port, deadline);
+        return;
+    }
+    if (doubt_is_set(port))
+    {
+        soon = deadline_within(deadline, DOUBT_SLEEP_NS);
+        deadline = &soon;
+    }
+    queue_sleep(port->queue, wait, deadline);
+}
+
+NTSTATUS message_receive(struct thread *thread, struct port *port, struct message_in *in,
+                         const struct deadline *deadline)
+{
+    struct queue_wait wait = { .waiter = 0 };
+    unsigned int mended = 0;
+    bool slept = false, poll = deadline_is_poll(deadline);
+    struct spin spin;
+    NTSTATUS status;
+
+    spin_begin(&spin, port->queue ? &port->queue->history : &port->connection->history);
+    while ((status = receive_any(thread, port, in)) == STATUS_NO_MORE_ENTRIES)
+    {
+        uint64_t begun;
+
+        if ((status = end_of_port(port)) != STATUS_PENDING)
+        {
+            status = receive_last(thread, port, status, in);
+            break;
+        }
+        /* before others run: what they send now is this thread's */
+        if (!poll && port->queue && !wait.waiter && spin_pausing_ends(&spin))
+        {
+            queue_wait_begin(port->queue, &wait, thread->sleeper);
+            continue;
+        }
+        if (!slept && !poll && spin_again(&spin))
+            continue;
+        if (mended < MEND_MOST && mend(thread, port))
+        {
+            mended++;
+            continue;
+        }
+        if (deadline_passed(deadline))
+        {
+            status = STATUS_TIMEOUT;
+            break;
+        }
+        mended = 0;
+        begun = monotonic_ns();
+        sleep_on(thread, port, &wait, deadline);
+        spin_slept(&spin, monotonic_ns() - begun);
+        slept = true;
+    }
+    queue_wait_end(&wait);
+    if (!slept)
+        spin_succeeded(&spin);
+    /* this thread may have been woken for the message; another one may have room for it, or reach it */
+    if (!NT_SUCCESS(status) && port->queue)
+        queue_ring(port->queue);
+    return status;
+}
