@@ -415,12 +415,15 @@ static ALPC_MESSAGE_ATTRIBUTES *attributes_to_send(const struct call *call, stru
 static void attributes_received(struct call *call, struct attribute_buffer *buffer)
 {
     const ALPC_CONTEXT_ATTR *context;
+    const ALPC_TOKEN_ATTR *token;
 
     if (!call->allocated)
         return;
     call->valid = buffer->header.ValidAttributes;
     if ((context = AlpcGetMessageAttribute(&buffer->header, ALPC_MESSAGE_CONTEXT_ATTRIBUTE)))
         call->context = *context;
+    if ((token = AlpcGetMessageAttribute(&buffer->header, ALPC_MESSAGE_TOKEN_ATTRIBUTE)))
+        call->token = *token;
 }
 
 static LARGE_INTEGER *timeout_of(const struct call *call, LARGE_INTEGER *timeout)

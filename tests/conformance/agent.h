@@ -44,6 +44,7 @@ struct call
     NTSTATUS status;
     ULONG valid; /* ValidAttributes */
     ALPC_CONTEXT_ATTR context;
+    ALPC_TOKEN_ATTR token;
     ALPC_BASIC_INFORMATION basic;
 
     struct big_message send, receive;

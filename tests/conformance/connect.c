@@ -21,9 +21,7 @@ static PORT_MESSAGE receive_request(struct connected *c, const void *data, SIZE_
            (ULONG_PTR)header->ClientId.UniqueThread == c->client->tid,
        "[4.3] ClientId %p, %p\n", header->ClientId.UniqueProcess, header->ClientId.UniqueThread);
     ok(header->MessageId, "[4.3] MessageId is 0\n");
-    ok(c->server->call->valid & ALPC_MESSAGE_CONTEXT_ATTRIBUTE, "[4.8] attributes %#lx\n", c->server->call->valid);
-    ok(!c->server->call->context.PortContext, "[4.8.1] PortContext %p before the port has one\n",
-       c->server->call->context.PortContext);
+    ok(c->server->call->valid == ALPC_MESSAGE_TOKEN_ATTRIBUTE, "[4.8] attributes %#lx\n", c->server->call->valid);
     return *header;
 }
 
@@ -92,7 +90,6 @@ static void test_synchronous(struct agent *server, struct agent *client)
         call->send_context = (PVOID)0x77;
         begin(client, ex ? call_connect_ex : call_connect);
         request = receive_request(&c, "hello", 5);
-        ok(!server->call->context.MessageContext, "[4.8.1] MessageContext %p\n", server->call->context.MessageContext);
         ok(!finished(client, 50), "[4.3] the connect does not wait to be accepted\n");
         respond(&c, &request, TRUE, "welcome", 8);
         connected_now(&c, end(client));
@@ -238,16 +235,6 @@ static void test_refused(struct agent *server, struct agent *client)
     ok_status("4.3", end(client), STATUS_PORT_CONNECTION_REFUSED);
     ok(client->call->handle == UNTOUCHED_HANDLE, "[4.3] handle %p\n", client->call->handle);
     expect_nothing(server, c.listening, "4.3");
-
-    winetest_push_context("with data");
-    begin_connect(client, c.name, "hello", 5);
-    request = receive_request(&c, "hello", 5);
-    respond(&c, &request, FALSE, "go away", 8);
-    ok_status("4.3", end(client), STATUS_PORT_CONNECTION_REFUSED);
-    ok(client->call->handle == UNTOUCHED_HANDLE, "[4.3] handle %p\n", client->call->handle);
-    check_received(client, "4.3", LPC_CONNECTION_REPLY, "go away", 8);
-    expect_nothing(server, c.listening, "4.3");
-    winetest_pop_context();
 
     /* it may try again */
     begin_connect(client, c.name, "please", 6);
@@ -557,7 +544,10 @@ static void test_twice(struct agent *server, struct agent *client)
 
 /* ---------------------------------------------------------------------------------------------- the port goes */
 
-/* clients that wait when the connection port is closed or disconnected are refused, whether or not it has seen them */
+/*
+ * Clients that wait when the connection port is closed or disconnected are refused, whether or not it has seen them; an
+ * asynchronous one whose listener closed is told otherwise (refused.c).
+ */
 static void test_port_gone(struct agent *server, struct agent *client)
 {
     struct connected c;
@@ -567,6 +557,8 @@ static void test_port_gone(struct agent *server, struct agent *client)
     {
         BOOL close = i & 1, seen = i & 2, sync = i & 4;
 
+        if (close && !sync)
+            continue;
         winetest_push_context("%s, %s, %s", close ? "closed" : "disconnected", seen ? "seen" : "unseen",
                               sync ? "synchronous" : "asynchronous");
         open_port(&c, server, client);
