@@ -64,6 +64,24 @@ static uint32_t number_of(struct queue_entry entry)
     return entry.gen << 15 | entry.cell;
 }
 
+/* where the entry stands is of no interest here */
+static bool put_entry(struct queue *view, struct queue_entry entry)
+{
+    uint64_t position;
+
+    return queue_put(view, entry, &position);
+}
+
+/* waits once; it may end for no reason after a while */
+static void wait_once(struct queue *view, uint64_t waiter, const struct deadline *deadline)
+{
+    struct queue_wait wait = { .waiter = 0 };
+
+    queue_wait_begin(view, &wait, waiter);
+    queue_sleep(view, &wait, deadline);
+    queue_wait_end(&wait);
+}
+
 /* the next entry, taken off; false when there is none */
 static bool take_next(struct queue *view, struct queue_entry *entry)
 {
@@ -105,7 +123,7 @@ static void test_fifo(void **state)
     begin(4);
     expect_empty();
     for (i = 0; i < 10; i++)
-        assert_true(queue_put(&queue, entry_of(i + 1, i * 1000003)));
+        assert_true(put_entry(&queue, entry_of(i + 1, i * 1000003)));
     assert_int_equal(queue_length(&queue), 10);
     /* looking takes nothing off, and what has been taken off is not taken twice */
     assert_true(queue_peek(&queue, &position, &entry));
@@ -122,8 +140,13 @@ static void test_fifo(void **state)
 static void test_entry_bits(void **state)
 {
     static const struct queue_entry entries[] = {
-        { 0, 0, 0 },      { 0x7fff, 0, 0 }, { 0, 0x7fff, 0 },      { 0, 0, 0x3fff }, { 0x7fff, 0x7fff, 0x3fff },
-        { 0x5555, 0x2aaa, 0x1555 },         { 0x2aaa, 0x5555, 0x2aaa },
+        { 0, 0, 0 },
+        { 0x7fff, 0, 0 },
+        { 0, 0x7fff, 0 },
+        { 0, 0, 0x3fff },
+        { 0x7fff, 0x7fff, 0x3fff },
+        { 0x5555, 0x2aaa, 0x1555 },
+        { 0x2aaa, 0x5555, 0x2aaa },
     };
     struct queue_entry entry;
     size_t i;
@@ -131,7 +154,7 @@ static void test_entry_bits(void **state)
     (void)state;
     begin(3);
     for (i = 0; i < ARRAY_SIZE(entries); i++)
-        assert_true(queue_put(&queue, entries[i]));
+        assert_true(put_entry(&queue, entries[i]));
     for (i = 0; i < ARRAY_SIZE(entries); i++)
     {
         assert_true(take_next(&queue, &entry));
@@ -148,16 +171,16 @@ static void test_full(void **state)
     begin(3);
     make_queue(&late, 3);
     for (i = 0; i < 8; i++)
-        assert_true(queue_put(&queue, entry_of(1, i)));
+        assert_true(put_entry(&queue, entry_of(1, i)));
     assert_int_equal(queue_length(&queue), 8);
     for (i = 0; i < 3; i++)
     {
-        assert_false(queue_put(&queue, entry_of(1, 99)));
-        assert_false(queue_put(&late, entry_of(1, 99)));
+        assert_false(put_entry(&queue, entry_of(1, 99)));
+        assert_false(put_entry(&late, entry_of(1, 99)));
     }
     expect_next(1, 0);
-    assert_true(queue_put(&late, entry_of(1, 8)));
-    assert_false(queue_put(&queue, entry_of(1, 99)));
+    assert_true(put_entry(&late, entry_of(1, 8)));
+    assert_false(put_entry(&queue, entry_of(1, 99)));
     for (i = 1; i <= 8; i++)
         expect_next(1, i);
     expect_empty();
@@ -181,7 +204,7 @@ static void test_wrap_around(void **state)
             /* another poster comes by seldom: it has to catch up from far behind */
             struct queue *poster = i % 7919 ? &queue : &other;
 
-            CHECK(queue_put(poster, entry_of(1, i)));
+            CHECK(put_entry(poster, entry_of(1, i)));
             if (i % 3 == 0)
                 continue;
             expect_next(1, i - 1);
@@ -206,14 +229,14 @@ static void test_tail_behind(void **state)
             begin(3);
             for (i = 0; i < 5; i++)
             {
-                assert_true(queue_put(&queue, entry_of(1, 0)));
+                assert_true(put_entry(&queue, entry_of(1, 0)));
                 expect_next(1, 0);
             }
             for (i = 0; i < length; i++)
-                assert_true(queue_put(&queue, entry_of(1, i)));
+                assert_true(put_entry(&queue, entry_of(1, i)));
             atomic_fetch_sub(&arena->post.tail, behind);
             assert_int_equal(queue_length(&queue), length);
-            assert_int_equal(queue_put(&queue, entry_of(1, length)), length < 8);
+            assert_int_equal(put_entry(&queue, entry_of(1, length)), length < 8);
             for (i = 0; i < length + (length < 8); i++)
                 expect_next(1, i);
             expect_empty();
@@ -253,7 +276,7 @@ static void test_tail_anything(void **state)
         CHECK_EQUAL(queue_length(&queue), put - taken);
         if (random_below(&random, 2))
         {
-            CHECK_EQUAL(queue_put(&queue, entry_of(1, put)), put - taken < 8);
+            CHECK_EQUAL(put_entry(&queue, entry_of(1, put)), put - taken < 8);
             put += put - taken < 8;
         }
         else if (put != taken)
@@ -270,7 +293,8 @@ static void test_tail_anything(void **state)
 
 static uint64_t tagged(uint64_t position, unsigned int bits, uint64_t content)
 {
-    return (((position >> bits) + 1) & ((1u << QUEUE_ENTRY_TAG_BITS) - 1)) << TAG_SHIFT | content >> QUEUE_ENTRY_TAG_BITS;
+    return (((position >> bits) + 1) & ((1u << QUEUE_ENTRY_TAG_BITS) - 1)) << TAG_SHIFT |
+           content >> QUEUE_ENTRY_TAG_BITS;
 }
 
 /* entries stand behind positions that were never posted */
@@ -288,7 +312,7 @@ static void test_mend(void **state)
         assert_int_equal(atomic_load(&arena->desk.head), gap);
         expect_next(0, 0);
         assert_false(queue_mend(&queue));
-        assert_true(queue_put(&queue, entry_of(1, 7)));
+        assert_true(put_entry(&queue, entry_of(1, 7)));
         expect_next(1, 7);
         expect_empty();
     }
@@ -309,11 +333,11 @@ static void test_mend_wiped(void **state)
             begin(3);
             for (i = 0; i < 4; i++)
             {
-                assert_true(queue_put(&queue, entry_of(1, i)));
+                assert_true(put_entry(&queue, entry_of(1, i)));
                 expect_next(1, i);
             }
             for (i = 0; i < 4; i++)
-                assert_true(queue_put(&queue, entry_of(1, i)));
+                assert_true(put_entry(&queue, entry_of(1, i)));
             atomic_store(&arena->ring[4 + wiped], 0x123456789abcdef);
             atomic_store(&arena->post.tail, (uint64_t)tails[t]);
             for (i = 0; i < wiped; i++)
@@ -323,12 +347,12 @@ static void test_mend_wiped(void **state)
             assert_int_equal(queue_mend(&queue), wiped != 3 && !hidden);
             if (hidden)
             {
-                assert_true(queue_put(&queue, entry_of(2, 0)));
+                assert_true(put_entry(&queue, entry_of(2, 0)));
                 expect_next(2, 0);
             }
             for (i = wiped + 1; i < 4; i++)
                 expect_next(1, i);
-            assert_true(queue_put(&queue, entry_of(2, 1)));
+            assert_true(put_entry(&queue, entry_of(2, 1)));
             expect_next(2, 1);
             expect_empty();
             assert_int_equal(atomic_load(&arena->post.tail), atomic_load(&arena->desk.head));
@@ -394,7 +418,7 @@ static void test_damage(void **state)
         }
         /* what is left of the time before may fill the queue */
         for (i = 0; i < count; i++)
-            while (!queue_put(&queue, entry_of(1, put + i)))
+            while (!put_entry(&queue, entry_of(1, put + i)))
             {
                 struct queue_entry entry;
 
@@ -410,7 +434,7 @@ static void test_damage(void **state)
         {
             uint32_t mark = number_of(entry_of(1, put));
 
-            CHECK(queue_put(&queue, entry_of(1, mark)));
+            CHECK(put_entry(&queue, entry_of(1, mark)));
             put++;
             CHECK(put < 0x10000000);
             i = drain(&taken);
@@ -453,7 +477,7 @@ static void *produce(void *arg)
 
     for (i = 1; i <= stress->count; i++)
     {
-        while (!queue_put(stress->view, entry_of(stress->index, i)))
+        while (!put_entry(stress->view, entry_of(stress->index, i)))
             sched_yield();
         queue_ring(stress->view);
         if (stress->sleeps && random_below(&stress->random, 50) == 0)
@@ -484,7 +508,7 @@ static void *receive(void *arg)
         if (queue_closed(stress->view))
             return NULL;
         if (stress->sleeps)
-            CHECK(queue_sleep(stress->view, sleeper, &deadline_never));
+            wait_once(stress->view, sleeper, &deadline_never);
         else
             sched_yield();
     }
@@ -541,7 +565,7 @@ static void *sleep_once(void *arg)
 {
     struct stress *stress = arg;
 
-    CHECK(queue_sleep(&queue, UINT64_C(7) << 32 | stress->index, &deadline_never));
+    wait_once(&queue, WAITER(7, stress->index), &deadline_never);
     return NULL;
 }
 
@@ -555,27 +579,34 @@ static void await_sleepers(uint32_t count)
 static void test_sleep_deadline(void **state)
 {
     struct deadline poll = { .forever = false }, soon = deadline_in(5000000);
+    uint64_t begun;
 
     (void)state;
     begin(3);
-    assert_false(queue_sleep(&queue, 1, &poll));
-    assert_false(queue_sleep(&queue, 1, &soon));
-    assert_true(deadline_passed(&soon));
+    wait_once(&queue, 1, &poll);
+    while (!deadline_passed(&soon))
+        wait_once(&queue, 1, &soon);
     assert_int_equal(atomic_load(&arena->desk.sleepers), 0);
+    assert_int_equal(queue_waiters(&queue), 0);
     /* an entry is there, or none will ever be */
-    assert_true(queue_put(&queue, entry_of(1, 1)));
-    assert_true(queue_sleep(&queue, 1, &poll));
+    assert_true(put_entry(&queue, entry_of(1, 1)));
+    begun = monotonic_ns();
+    wait_once(&queue, 1, &deadline_never);
     expect_next(1, 1);
     queue_close(&queue);
     assert_true(queue_closed(&queue));
-    assert_true(queue_sleep(&queue, 1, &deadline_never));
+    wait_once(&queue, 1, &deadline_never);
+    assert_true(monotonic_ns() - begun < 900000000);
+    /* though nobody rings, a sleep has an end: a lost wake-up is a delay */
+    begin(3);
+    wait_once(&queue, 1, &deadline_never);
 }
 
 /* one ring wakes one; wake_all, and closing, wake all, even more than can be recorded */
 static void test_wake(void **state)
 {
-    struct stress stress[QUEUE_SLEEPERS + 10];
-    pthread_t threads[QUEUE_SLEEPERS + 10];
+    struct stress stress[QUEUE_WAITERS + 10];
+    pthread_t threads[QUEUE_WAITERS + 10];
     unsigned int i, round;
 
     (void)state;
@@ -595,49 +626,89 @@ static void test_wake(void **state)
             queue_close(&queue);
         else
         {
-            assert_true(queue_put(&queue, entry_of(1, 1)));
+            assert_true(put_entry(&queue, entry_of(1, 1)));
             queue_ring(&queue);
         }
         for (i = 0; i < count; i++)
             join_thread(threads[i]);
         assert_int_equal(atomic_load(&arena->desk.sleepers), 0);
-        for (i = 0; i < QUEUE_SLEEPERS; i++)
-            assert_true(!atomic_load(&arena->desk.sleeping[i]));
+        assert_int_equal(queue_waiters(&queue), 0);
     }
 }
 
+static void wait_until_killed(void *arg)
+{
+    const uint64_t waiter = WAITER(7, *(uint32_t *)arg);
+
+    for (;;)
+        wait_once(&queue, waiter, &deadline_never);
+}
+
+/* those who died are forgotten, each once, and nobody else is */
 static void test_forget(void **state)
 {
-    const uint64_t process = UINT64_C(0xffffffff00000000);
-    struct stress stress[6];
-    pthread_t threads[6];
+    const uint64_t process = WAITER(UINT32_C(0x7fffffff), 0);
+    uint32_t numbers[6];
+    pid_t pids[6];
     unsigned int i;
 
     (void)state;
     begin(3);
     for (i = 0; i < 6; i++)
     {
-        stress[i].index = 1 + i;
-        start_thread(&threads[i], sleep_once, &stress[i]);
+        numbers[i] = 1 + i;
+        pids[i] = start_child(wait_until_killed, &numbers[i]);
     }
     await_sleepers(6);
-    for (i = 0; i < 6; i++) /* recorded shortly after they are counted */
-        while (!atomic_load(&arena->desk.sleeping[i]))
-            pass_us(10);
-    queue_forget(&queue, UINT64_C(8) << 32, process);
-    queue_forget(&queue, UINT64_C(7) << 32 | 99, UINT64_MAX);
+    while (queue_waiters(&queue) != 6)
+        pass_us(10);
+    queue_forget(&queue, WAITER(8, 0), process);
+    queue_forget(&queue, WAITER(7, 99), UINT64_MAX);
     assert_int_equal(atomic_load(&arena->desk.sleepers), 6);
-    queue_forget(&queue, UINT64_C(7) << 32 | 3, UINT64_MAX);
-    assert_int_equal(atomic_load(&arena->desk.sleepers), 5);
-    queue_forget(&queue, UINT64_C(7) << 32 | 3, UINT64_MAX);
-    assert_int_equal(atomic_load(&arena->desk.sleepers), 5);
-    queue_forget(&queue, UINT64_C(7) << 32, process);
-    assert_int_equal(atomic_load(&arena->desk.sleepers), 0);
-    /* the forgotten do not count themselves down again */
-    queue_wake_all(&queue);
+    kill_child(pids[2]);
+    for (i = 0; i < 2; i++)
+    {
+        queue_forget(&queue, WAITER(7, 3), UINT64_MAX);
+        assert_int_equal(queue_waiters(&queue), 5);
+        assert_int_equal(atomic_load(&arena->desk.sleepers), 5);
+    }
     for (i = 0; i < 6; i++)
-        join_thread(threads[i]);
+        if (i != 2)
+            kill_child(pids[i]);
+    queue_forget(&queue, WAITER(7, 0), process);
+    assert_int_equal(queue_waiters(&queue), 0);
     assert_int_equal(atomic_load(&arena->desk.sleepers), 0);
+}
+
+/* an entry in the middle is made to lead nowhere, by one of those who try, while it is there */
+static void test_erase(void **state)
+{
+    struct queue_entry entry, third = entry_of(1, 3);
+    uint64_t position, positions[8];
+    uint32_t i;
+
+    (void)state;
+    begin(3);
+    for (i = 0; i < 8; i++)
+        assert_true(queue_put(&queue, entry_of(1, i), &positions[i]));
+    assert_false(queue_erase(&queue, positions[2], third));
+    assert_true(queue_holds(&queue, positions[3], third));
+    assert_true(queue_erase(&queue, positions[3], third));
+    assert_false(queue_holds(&queue, positions[3], third));
+    assert_false(queue_erase(&queue, positions[3], third));
+    assert_int_equal(queue_length(&queue), 8);
+    for (i = 0; i < 8; i++)
+    {
+        assert_true(queue_peek_at(&queue, positions[i], &entry));
+        assert_true(queue_peek(&queue, &position, &entry));
+        assert_true(position == positions[i]);
+        assert_int_equal(entry.slot, i == 3 ? QUEUE_NOTHING : 1);
+        assert_true(queue_take(&queue, position));
+        assert_false(queue_take(&queue, position));
+    }
+    /* what has been taken is not there any more, though it stands in the ring until it is overwritten */
+    assert_false(queue_holds(&queue, positions[5], entry_of(1, 5)));
+    expect_empty();
 }
 
 /* ---------------------------------------------------------------------------------------------- hostility */
@@ -670,7 +741,7 @@ static void *produce_under_fire(void *arg)
     struct stress *stress = arg;
 
     while (!atomic_load(&arena->stop))
-        if (queue_put(stress->view, entry_of(stress->index, 1)))
+        if (put_entry(stress->view, entry_of(stress->index, 1)))
             queue_ring(stress->view);
     return NULL;
 }
@@ -688,15 +759,16 @@ static void *receive_under_fire(void *arg)
         if (take_next(stress->view, &entry))
             atomic_fetch_add(&arena->received, entry.slot <= MAX_PRODUCERS);
         else if (!queue_mend(stress->view))
-            queue_sleep(stress->view, stress->index, &soon);
+            wait_once(stress->view, stress->index, &soon);
     }
     return NULL;
 }
 
 static void test_scribbling(void **state)
 {
-    static thread_main const mains[] = { scribble,           scribble,           produce_under_fire, produce_under_fire,
-                                         receive_under_fire, receive_under_fire, scribble };
+    static thread_main const mains[] = {
+        scribble, scribble, produce_under_fire, produce_under_fire, receive_under_fire, receive_under_fire, scribble
+    };
     struct stress stress[ARRAY_SIZE(mains)];
     pthread_t threads[ARRAY_SIZE(mains)];
     uint64_t received = 0;
@@ -710,7 +782,8 @@ static void test_scribbling(void **state)
         atomic_store(&arena->stop, 0);
         for (i = 0; i < ARRAY_SIZE(mains); i++)
         {
-            stress[i] = (struct stress){ .index = 1 + i, .random = random_stream(100 * round + i), .view = &stress[i].own };
+            stress[i] =
+                (struct stress){ .index = 1 + i, .random = random_stream(100 * round + i), .view = &stress[i].own };
             make_queue(&stress[i].own, STRESS_BITS);
             start_thread(&threads[i], mains[i], &stress[i]);
         }
@@ -725,7 +798,7 @@ static void test_scribbling(void **state)
         drain(&next);
         for (next = 1; next < 200;)
         {
-            assert_true(queue_put(&queue, entry_of(1, next)));
+            assert_true(put_entry(&queue, entry_of(1, next)));
             drain(&next);
         }
         assert_int_equal(next, 200);
@@ -751,7 +824,7 @@ static void produce_until_killed(void *arg)
     {
         uint32_t number = atomic_fetch_add(&producer->begun, 1) + 1;
 
-        while (!queue_put(&view, entry_of(index, number)))
+        while (!put_entry(&view, entry_of(index, number)))
             if (atomic_load(&arena->stop))
                 return;
             else
@@ -785,7 +858,7 @@ static void receive_some(struct queue *view, uint64_t sleeper, const struct dead
     if (!queue_peek(view, &position, &entry))
     {
         CHECK(!queue_mend(view));
-        queue_sleep(view, sleeper, deadline);
+        wait_once(view, sleeper, deadline);
         return;
     }
     CHECK(entry.slot >= 1 && entry.slot <= KILL_PRODUCERS);
@@ -836,7 +909,8 @@ static void bury(pid_t pid)
 
 static void start_victim(pid_t *pid, uint32_t *index)
 {
-    *pid = *index <= KILL_PRODUCERS ? start_child(produce_until_killed, index) : start_child(receive_until_killed, index);
+    *pid =
+        *index <= KILL_PRODUCERS ? start_child(produce_until_killed, index) : start_child(receive_until_killed, index);
 }
 
 static void test_kill(void **state)
@@ -890,8 +964,8 @@ static void test_kill(void **state)
     assert_true(done > 0);
     /* and the queue is as good as new */
     for (i = 0; i < 1 << STRESS_BITS; i++)
-        assert_true(queue_put(&queue, entry_of(1, i)));
-    assert_false(queue_put(&queue, entry_of(1, i)));
+        assert_true(put_entry(&queue, entry_of(1, i)));
+    assert_false(put_entry(&queue, entry_of(1, i)));
     for (i = 0; i < 1 << STRESS_BITS; i++)
         expect_next(1, i);
 }
@@ -899,14 +973,12 @@ static void test_kill(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fifo),           cmocka_unit_test(test_entry_bits),
-        cmocka_unit_test(test_full),           cmocka_unit_test(test_wrap_around),
-        cmocka_unit_test(test_tail_behind),    cmocka_unit_test(test_tail_anything),
-        cmocka_unit_test(test_mend),           cmocka_unit_test(test_mend_wiped),
-        cmocka_unit_test(test_damage),         cmocka_unit_test(test_sleep_deadline),
-        cmocka_unit_test(test_wake),           cmocka_unit_test(test_forget),
-        cmocka_unit_test(test_threads),        cmocka_unit_test(test_scribbling),
-        cmocka_unit_test(test_kill),
+        cmocka_unit_test(test_fifo),           cmocka_unit_test(test_entry_bits),  cmocka_unit_test(test_full),
+        cmocka_unit_test(test_wrap_around),    cmocka_unit_test(test_tail_behind), cmocka_unit_test(test_tail_anything),
+        cmocka_unit_test(test_mend),           cmocka_unit_test(test_mend_wiped),  cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_sleep_deadline), cmocka_unit_test(test_wake),        cmocka_unit_test(test_forget),
+        cmocka_unit_test(test_threads),        cmocka_unit_test(test_scribbling),  cmocka_unit_test(test_kill),
+        cmocka_unit_test(test_erase),
     };
 
     return STRESS_MAIN("test_queue", tests);
