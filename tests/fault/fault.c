@@ -7,6 +7,7 @@
  *   fault clients COUNT   kills that many clients with SIGKILL at random moments; one client must never notice
  *   fault servers COUNT   kills the server program; its clients must learn of it and find the next one
  *   fault threads COUNT   terminates threads inside a client
+ *   fault visits COUNT    the same while they connect
  *   fault accepts COUNT   terminates threads inside a server while they accept and answer
  *   fault suspended COUNT suspends threads just when they are woken for a message
  *   fault hostile SECONDS overwrites one client's shared memory at random; other clients must never notice
@@ -288,6 +289,11 @@ static void test_threads(unsigned int count)
     run_role("threads", count);
 }
 
+static void test_visits(unsigned int count)
+{
+    run_role("visits", count);
+}
+
 /* one that is server and client */
 static void run_alone(const char *role, unsigned int count)
 {
@@ -486,14 +492,14 @@ int main(int argc, char **argv)
         const char *name;
         void (*test)(unsigned int number);
     } tests[] = { { "clients", test_clients }, { "servers", test_servers }, { "threads", test_threads },
-                  { "accepts", test_accepts }, { "suspended", test_suspended },
+                  { "visits", test_visits }, { "accepts", test_accepts }, { "suspended", test_suspended },
                   { "hostile", test_hostile }, { "restarts", test_restarts }, { "stopped", test_stopped },
                   { "connections", test_connections } };
     ssize_t length = readlink("/proc/self/exe", directory, sizeof(directory) - 1);
     unsigned int i;
 
     if (argc != 3 || length < 1)
-        fail("usage: fault clients|servers|threads|accepts|suspended|hostile|restarts|stopped|connections NUMBER");
+        fail("usage: fault clients|servers|threads|visits|accepts|suspended|hostile|restarts|stopped|connections NUMBER");
     directory[length] = 0;
     *strrchr(directory, '/') = 0;
     setvbuf(stdout, NULL, _IONBF, 0);

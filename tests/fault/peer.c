@@ -12,6 +12,7 @@
  *   peer exchange NAME COUNT      connects, prints "ready", waits for a line, exchanges so many messages
  *   peer connections NAME COUNT   holds so many connections at once
  *   peer threads NAME COUNT       terminates so many of its own threads in the middle of what they do (peer_threads.c)
+ *   peer visits NAME COUNT        the same while they connect
  *   peer accepts NAME COUNT       terminates threads of a server while they accept and answer
  *   peer suspended NAME COUNT     suspends threads that wait for a message
  *   peer quit NAME                ends the server
@@ -477,6 +478,8 @@ int main(int argc, char **argv)
         run_connections(&name, number);
     else if (!strcmp(role, "threads"))
         run_threads(&name, number);
+    else if (!strcmp(role, "visits"))
+        run_visits(&name, number);
     else if (!strcmp(role, "accepts"))
         run_accepts(&name, number);
     else if (!strcmp(role, "suspended"))

@@ -60,6 +60,7 @@ void free_client(struct client *client);
 
 /* roles, see peer.c */
 void run_threads(UNICODE_STRING *name, ULONG count);
+void run_visits(UNICODE_STRING *name, ULONG count);
 void run_accepts(UNICODE_STRING *name, ULONG count);
 void run_suspended(UNICODE_STRING *name, ULONG count);
 

@@ -185,6 +185,52 @@ static NTSTATUS connect_within(HANDLE *port, LONG ms)
                              &timeout);
 }
 
+/* connects, asks once, has it closed */
+static DWORD WINAPI __attribute__((noreturn)) visit_for_ever(void *arg)
+{
+    struct worker *worker = arg;
+    struct client *client = &worker->client;
+
+    for (;;)
+    {
+        HANDLE port;
+        NTSTATUS status = connect_within(&port, HANG_MS);
+
+        if (status)
+        {
+            mistake("connect in a thread", status, 0);
+            continue;
+        }
+        fill(client->send, next_random(&client->random) | 0x80000000, random_size(&client->random));
+        if ((status = exchange(port, ALPC_MSGFLG_SYNC_REQUEST, client->send, client->receive, HANG_MS)))
+            mistake("exchange in a thread", status, 0);
+        close_later(port);
+        has_worked(worker);
+    }
+}
+
+/* ports that a terminated thread has just got stay open until the program ends, as on Windows */
+void run_visits(UNICODE_STRING *name, ULONG count)
+{
+    HANDLE port = connect_to(name, 60), closer = CreateThread(NULL, 0, close_for_others, NULL, 0, NULL);
+    struct worker workers[WORKERS];
+
+    port_name = name;
+    if (!port || !start_workers(workers, WORKERS, visit_for_ever, NULL))
+    {
+        mistake("no connection", 0, 0);
+        return;
+    }
+    kill_workers(workers, WORKERS, count, 3000);
+    end_closer(closer);
+    /* a connection from before is what it was */
+    fill(workers[0].client.send, 77 | 0x80000000, 100);
+    if (exchange(port, ALPC_MSGFLG_SYNC_REQUEST, workers[0].client.send, workers[0].client.receive, HANG_MS))
+        mistake("exchange afterwards", 0, 0);
+    printf("%lu threads terminated, %ld visits\n", (unsigned long)count, done);
+    NtClose(port);
+}
+
 /* ---------------------------------------------------------------------------------------------- accepting */
 
 static HANDLE listening;
