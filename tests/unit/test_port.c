@@ -9,14 +9,9 @@
 
 #include "dlls/ntdll/alpc/port.h"
 
-#include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct thread *begin_thread(void)
@@ -72,13 +67,12 @@ static void *use_objects(void *arg)
 }
 
 /* what a thread uses is not destroyed, and all that was retired is in the end */
-static void retire_many(void *arg)
+static void test_retiring(void **state)
 {
-    const struct timespec pause = { .tv_nsec = 1000000 };
-    unsigned int i, count = scaled(30000), busy = 0;
     pthread_t threads[3];
+    unsigned int i, count = scaled(30000), busy = 0;
 
-    (void)arg;
+    (void)state;
     stop = destroyed = 0;
     atomic_store(&place, NULL);
     for (i = 0; i < ARRAY_SIZE(threads); i++)
@@ -103,62 +97,10 @@ static void retire_many(void *arg)
     atomic_store(&stop, 1);
     for (i = 0; i < ARRAY_SIZE(threads); i++)
         join_thread(threads[i]);
-    /* where membarrier is refused all of a sudden this takes a while */
-    for (i = 0; i < 5000 && destroyed != count - busy; i++)
-    {
-        thread_collect();
-        nanosleep(&pause, NULL);
-    }
-    CHECK_EQUAL(destroyed, count - busy);
+    thread_collect();
+    assert_int_equal(destroyed, count - busy);
     for (i = 0; i < OBJECTS; i++)
-        CHECK(!objects[i].alive);
-}
-
-static void test_retiring(void **state)
-{
-    (void)state;
-    retire_many(NULL);
-}
-
-/* from now on, in all threads that begin later too */
-static void refuse_membarrier(void)
-{
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const struct sock_fprog program = { .len = ARRAY_SIZE(filter), .filter = filter };
-
-    CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
-    CHECK(syscall(SYS_membarrier, 0, 0, 0) == -1 && errno == EPERM);
-}
-
-static void retire_without_membarrier(void *arg)
-{
-    const bool *late = arg;
-
-    if (!*late)
-        refuse_membarrier();
-    thread_init();
-    CHECK_EQUAL(thread_fences, !*late);
-    if (*late)
-        refuse_membarrier();
-    retire_many(NULL);
-    CHECK(thread_fences);
-}
-
-/* the same where the kernel refuses membarrier from the beginning, or from some moment on */
-static void test_no_membarrier(void **state)
-{
-    bool late;
-
-    (void)state;
-    late = false;
-    join_child(start_child(retire_without_membarrier, &late));
-    late = true;
-    join_child(start_child(retire_without_membarrier, &late));
+        assert_false(objects[i].alive);
 }
 
 static void *use_and_die(void *arg)
@@ -224,66 +166,6 @@ static void test_records(void **state)
     }
 }
 
-static struct thread_hold given_back;
-
-static void note_hold(struct thread *thread)
-{
-    if (thread->hold.file == -1)
-        return;
-    given_back = thread->hold;
-    thread->hold.file = -1;
-}
-
-static void *hold_and_end(void *arg)
-{
-    struct thread *thread = begin_thread();
-    uint32_t *id = arg;
-
-    *id = thread->actor.thread;
-    thread->hold.file = 1234;
-    thread->hold.handle = arg;
-    CHECK(thread_use(thread, USE_PORT, &place) != NULL);
-    thread_begin_steps(thread);
-    return NULL; /* terminated */
-}
-
-/* what a terminated thread had in hand is given back by who terminated it, once; or by who gets its record */
-static void test_settle(void **state)
-{
-    const struct thread *record;
-    pthread_t thread;
-    uint32_t id;
-
-    (void)state;
-    begin_thread();
-    thread_give_back = note_hold;
-    atomic_store(&place, &objects[0]);
-    assert_null(thread_find(1, 0x12345));
-    thread_settle(1, 0x12345);
-    start_thread(&thread, hold_and_end, &id);
-    join_thread(thread);
-    given_back.file = 0;
-    record = thread_find((uint32_t)getpid(), id);
-    assert_non_null(record);
-    assert_int_equal(record->busy, 1);
-    thread_settle((uint32_t)getpid(), id);
-    assert_int_equal(given_back.file, 1234);
-    assert_ptr_equal(given_back.handle, &id);
-    assert_null(record->use[USE_PORT]);
-    assert_int_equal(record->busy, 0);
-    assert_null(thread_find((uint32_t)getpid(), id));
-    given_back.file = 0;
-    thread_settle((uint32_t)getpid(), id);
-    assert_int_equal(given_back.file, 0);
-    /* a fault of its own */
-    begin_thread()->hold.file = 4321;
-    thread_recover(begin_thread());
-    assert_int_equal(given_back.file, 4321);
-    assert_int_equal(begin_thread()->hold.file, -1);
-    thread_give_back = NULL;
-    atomic_store(&place, NULL);
-}
-
 static void test_scratch(void **state)
 {
     struct thread *thread = begin_thread();
@@ -325,46 +207,67 @@ static _Atomic(void *) table[ROSTER_SIZE];
 static struct connection first, second;
 static unsigned int attached;
 
-static bool attach(struct port *port, uint32_t slot)
+static NTSTATUS attach(struct port *port, uint32_t slot)
 {
     attached++;
     if (slot != 3)
-        return false;
+        return slot == 4 ? STATUS_INVALID_MESSAGE : STATUS_INSUFFICIENT_RESOURCES;
     second.generation = roster[slot].generation;
     atomic_store(&port->connections[slot], &second);
-    return true;
+    return STATUS_SUCCESS;
+}
+
+static struct port port = { .kind = PORT_CONNECTION, .roster = roster, .connections = table };
+
+/* which connection a slot leads to; NULL: what the call returned is *status */
+static struct connection *use_slot(uint32_t slot, NTSTATUS *status)
+{
+    struct connection *connection = NULL;
+
+    *status = port_use_connection(begin_thread(), &port, slot, &connection);
+    return *status ? NULL : connection;
 }
 
 /* any slot that a queue entry may name */
 static void test_use_connection(void **state)
 {
-    struct port port = { .kind = PORT_CONNECTION, .roster = roster, .connections = table };
     struct thread *thread = begin_thread();
+    NTSTATUS status;
     uint32_t slot;
 
     (void)state;
     port_attach_connection = attach;
     attached = 0;
     for (slot = 0; slot < 2 * ROSTER_SIZE; slot++)
-        assert_null(port_use_connection(thread, &port, slot));
-    assert_null(port_use_connection(thread, &port, UINT32_MAX));
+    {
+        assert_null(use_slot(slot, &status));
+        assert_int_equal(status, STATUS_INVALID_MESSAGE);
+    }
+    assert_null(use_slot(UINT32_MAX, &status));
+    assert_int_equal(status, STATUS_INVALID_MESSAGE);
     assert_int_equal(attached, 0);
     /* one that this process does not know yet, then knows */
     roster[3].state = ROSTER_PENDING;
     roster[3].generation = 7;
-    assert_ptr_equal(port_use_connection(thread, &port, 3), &second);
+    assert_ptr_equal(use_slot(3, &status), &second);
     assert_ptr_equal(thread->use[USE_CONNECTION], &second);
-    assert_ptr_equal(port_use_connection(thread, &port, 3), &second);
+    assert_ptr_equal(use_slot(3, &status), &second);
     assert_int_equal(attached, 1);
     /* another connection has got the slot */
     first.generation = 7;
     atomic_store(&table[3], &first);
     roster[3].generation = 9;
-    assert_ptr_equal(port_use_connection(thread, &port, 3), &second);
+    assert_ptr_equal(use_slot(3, &status), &second);
     assert_int_equal(attached, 2);
     /* alpcserver knows no such connection */
     roster[4].state = ROSTER_CONNECTED;
-    assert_null(port_use_connection(thread, &port, 4));
+    assert_null(use_slot(4, &status));
+    assert_int_equal(status, STATUS_INVALID_MESSAGE);
+    assert_null(thread->use[USE_CONNECTION]);
+    /* one that this process cannot reach: that is told, and nothing is taken for lost */
+    roster[5].state = ROSTER_CONNECTED;
+    assert_null(use_slot(5, &status));
+    assert_int_equal(status, STATUS_INSUFFICIENT_RESOURCES);
     assert_null(thread->use[USE_CONNECTION]);
     thread_release(thread, USE_CONNECTION);
     memset((void *)roster, 0, sizeof(roster));
@@ -376,16 +279,32 @@ struct setter
     uint32_t first;
 };
 
+static void set_context(struct connection *connection, uint32_t id, uint64_t context)
+{
+    const struct attachments_out out = { .context = context };
+
+    CHECK_EQUAL(attachment_send(&connection->channel, id, NULL, &out), STATUS_SUCCESS);
+}
+
+static uint64_t get_context(struct connection *connection, uint32_t id, bool fresh)
+{
+    struct attachments_in in = { .context = 99 };
+
+    attachment_receive(&connection->channel, id, NULL, fresh, &in);
+    return in.context;
+}
+
 static void *set_contexts(void *arg)
 {
     const struct setter *setter = arg;
     uint32_t i;
 
     for (i = setter->first; i < 2u << CELL_INDEX_BITS; i += 4)
-        CHECK_EQUAL(connection_set_context(setter->connection, i, UINT64_C(0x100000000) + i), STATUS_SUCCESS);
+        set_context(setter->connection, i, UINT64_C(0x100000000) + i);
     return NULL;
 }
 
+/* each side's MessageContext by cell: nothing is allocated before the first, and it goes with its message [4.8.1] */
 static void test_contexts(void **state)
 {
     struct connection connection = { .end = END_CLIENT };
@@ -393,28 +312,32 @@ static void test_contexts(void **state)
     uint32_t i;
 
     (void)state;
-    assert_int_equal(connection_set_context(&connection, 5, 0), STATUS_SUCCESS);
-    assert_null(connection.contexts);
-    assert_int_equal(connection_context(&connection, 5), 0);
+    set_context(&connection, 5, 0);
+    assert_null(connection.channel.contexts);
+    assert_int_equal(get_context(&connection, 5, false), 0);
+    attachment_release(&connection.channel, 5, NULL);
     for (i = 0; i < ARRAY_SIZE(setters); i++)
         setters[i] = (struct setter){ &connection, i };
     run_threads(ARRAY_SIZE(setters), set_contexts, setters, sizeof(setters[0]));
     for (i = 0; i < 2u << CELL_INDEX_BITS; i++)
-        assert_int_equal(connection_context(&connection, i), UINT64_C(0x100000000) + i);
-    /* cells that there are not */
-    assert_int_equal(connection_set_context(&connection, 2u << CELL_INDEX_BITS, 1), STATUS_SUCCESS);
-    assert_int_equal(connection_set_context(&connection, UINT32_MAX, 1), STATUS_SUCCESS);
-    assert_int_equal(connection_context(&connection, 2u << CELL_INDEX_BITS), 0);
-    assert_int_equal(connection_context(&connection, UINT32_MAX), 0);
+        assert_int_equal(get_context(&connection, i, false), UINT64_C(0x100000000) + i);
+    /* a message that is new to this end, and one that has ended, have none */
+    assert_int_equal(get_context(&connection, 7, true), 0);
+    assert_int_equal(get_context(&connection, 7, false), 0);
+    attachment_release(&connection.channel, 8, NULL);
+    assert_int_equal(get_context(&connection, 8, false), 0);
+    /* what is set again replaces the former, also with nothing */
+    set_context(&connection, 9, 0);
+    assert_int_equal(get_context(&connection, 9, false), 0);
     connection_unmap(&connection);
+    assert_null(connection.channel.contexts);
 }
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_retiring),       cmocka_unit_test(test_no_membarrier), cmocka_unit_test(test_dead_user),
-        cmocka_unit_test(test_records),        cmocka_unit_test(test_settle),        cmocka_unit_test(test_scratch),
-        cmocka_unit_test(test_use_connection), cmocka_unit_test(test_contexts),
+        cmocka_unit_test(test_retiring), cmocka_unit_test(test_dead_user),      cmocka_unit_test(test_records),
+        cmocka_unit_test(test_scratch),  cmocka_unit_test(test_use_connection), cmocka_unit_test(test_contexts),
     };
 
     thread_init();

@@ -136,18 +136,34 @@ static void test_deadline_in(void **state)
     }
 }
 
-static void test_first(void **state)
+/* the deadline or some time from now, whichever comes first */
+static void test_within(void **state)
 {
-    const struct deadline soon = deadline_in(MS), late = deadline_in(2 * MS), poll = { .forever = false };
+    const struct deadline soon = deadline_in(100 * MS), poll = { .forever = false };
+    const int64_t past = 1, future = INT64_MAX;
+    struct deadline within;
+    unsigned int i;
 
     (void)state;
-    assert_ptr_equal(deadline_first(&soon, &late), &soon);
-    assert_ptr_equal(deadline_first(&late, &soon), &soon);
-    assert_ptr_equal(deadline_first(&soon, &deadline_never), &soon);
-    assert_ptr_equal(deadline_first(&deadline_never, &soon), &soon);
-    assert_ptr_equal(deadline_first(&soon, &poll), &poll);
-    assert_ptr_equal(deadline_first(&soon, &soon), &soon);
-    assert_true(deadline_first(&deadline_never, &deadline_never)->forever);
+    within = deadline_within(&poll, 100 * MS);
+    assert_true(deadline_is_poll(&within));
+    within = deadline_within(&soon, 1000 * MS);
+    assert_memory_equal(&within.at, &soon.at, sizeof(soon.at));
+    for (i = 0; i < 3; i++)
+    {
+        const struct deadline late = i == 0   ? deadline_never
+                                     : i == 1 ? deadline_in(1000 * MS)
+                                              : deadline_from_nt(&future);
+
+        within = deadline_within(&late, MS);
+        assert_false(within.forever || within.realtime || deadline_is_poll(&within));
+        usleep(3000);
+        assert_true(deadline_passed(&within));
+    }
+    /* on the clock of the system time */
+    within = deadline_from_nt(&past);
+    within = deadline_within(&within, 1000 * MS);
+    assert_true(deadline_passed(&within));
 }
 
 /* ---------------------------------------------------------------------------------------------- futex */
@@ -335,13 +351,11 @@ static void test_spin_random(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_timeout),    cmocka_unit_test(test_poll),
-        cmocka_unit_test(test_relative),      cmocka_unit_test(test_absolute),
-        cmocka_unit_test(test_extremes),      cmocka_unit_test(test_deadline_in),
-        cmocka_unit_test(test_first),         cmocka_unit_test(test_futex_timeout),
-        cmocka_unit_test(test_futex_wake),    cmocka_unit_test(test_futex_signal),
-        cmocka_unit_test(test_spin_budget),   cmocka_unit_test(test_spin_sleeping),
-        cmocka_unit_test(test_spin_sharing),  cmocka_unit_test(test_spin_random),
+        cmocka_unit_test(test_no_timeout),   cmocka_unit_test(test_poll),          cmocka_unit_test(test_relative),
+        cmocka_unit_test(test_absolute),     cmocka_unit_test(test_extremes),      cmocka_unit_test(test_deadline_in),
+        cmocka_unit_test(test_within),       cmocka_unit_test(test_futex_timeout), cmocka_unit_test(test_futex_wake),
+        cmocka_unit_test(test_futex_signal), cmocka_unit_test(test_spin_budget),   cmocka_unit_test(test_spin_sleeping),
+        cmocka_unit_test(test_spin_sharing), cmocka_unit_test(test_spin_random),
     };
 
     return STRESS_MAIN("test_wait", tests);
