@@ -10,7 +10,7 @@
 
 #include "tests/unit/security_fixture.h"
 
-#include "dlls/ntdll/alpc/channel.h"
+#include "dlls/ntdll/alpc/cell.h"
 #include "dlls/ntdll/alpc/control.h"
 #include "ntalpc/nt.h"
 
@@ -110,6 +110,7 @@ static struct connection connect_to(uint64_t port, const char *name)
     connection.slot = reply.slot;
     connection.gen = reply.message_gen;
     assert_true(channel_map(&connection.channel, fds[1], true));
+    connection.channel.slot = reply.slot;
     return connection;
 }
 
@@ -119,44 +120,49 @@ static void answer(struct connection *connection, bool accept)
     const struct cell_actor actor = { .thread = 0x2c };
     struct accept_port_request request = { .port = connection->server_port,
                                            .context = 0x123456789abcdef0,
-                                           .message_id = MESSAGE_ID(connection->slot, CELL_CONNECT, connection->gen),
+                                           .message_id = channel_message_id(&connection->channel, CELL_CONNECT, connection->gen),
                                            .accept = accept,
                                            .thread = actor.thread,
                                            .total_length = HEADER_SIZE };
     const struct control_data data = { NULL, 0 };
+    struct cell *cell = &connection->channel.header->connect;
+    uint64_t state = cell_state(cell);
     struct accept_port_reply reply;
 
-    assert_true(cell_claim(&connection->channel.header->connect, connection->gen, CELL_QUEUED + END_SERVER,
-                           CELL_HELD + END_SERVER, actor));
+    assert_true(cell_step(&connection->channel, CELL_CONNECT, cell, &state, EVENT_RECEIVE, actor));
     call(&server, REQUEST_accept_port, &request, &data, &reply, NULL);
     if (accept)
-        cell_free(&connection->channel.header->connect);
+        cell_finish(&connection->channel, CELL_CONNECT, cell, EVENT_DONE, actor);
 }
 
 /* a message of the client's, one second old; author wrote what it holds, actor brought it into its phase */
-static void put_message(struct connection *connection, enum cell_phase phase, uint32_t type, uint32_t author,
+static void put_message(struct connection *connection, enum cell_phase phase, uint32_t flags, uint32_t author,
                         uint32_t actor)
 {
-    uint32_t id = channel_alloc(&connection->channel, END_CLIENT, (struct cell_actor){ .thread = 0x28 });
+    bool answered = phase == CELL_ANSWER + END_CLIENT;
+    uint32_t id = cell_alloc(&connection->channel, END_CLIENT, (struct cell_actor){ .thread = 0x28 });
     struct cell *cell = channel_cell(&connection->channel, id);
+    struct cell_content *content = answered ? &cell->answer : &cell->request;
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     atomic_store(&cell->time, ((uint64_t)now.tv_sec - 1) * 1000000000 + (uint64_t)now.tv_nsec);
     atomic_store(&cell->sequence, channel_next_sequence(&connection->channel, END_CLIENT));
-    atomic_store(&cell->type, type);
-    atomic_store(&cell->length, 24 | 64u << 16);
-    atomic_store(&cell->author, author);
-    atomic_store(&cell->flags, CELL_SYNC);
-    cell_send(cell, phase, (struct cell_actor){ .thread = actor });
+    atomic_store(&content->length, 24 | 24u << 16);
+    atomic_store(&content->author, author);
+    atomic_store(&content->flags, flags);
+    atomic_store(&cell->state,
+                 cell_word(phase, 1, (struct cell_actor){ .thread = actor }) | (answered ? CELL_ANSWERED : 0));
 }
 
 static void *receive(void *arg)
 {
     struct connection *connection = arg;
+    struct queue_wait wait = { .waiter = 0 };
 
+    queue_wait_begin(&connection->channel.client_queue, &wait, WAITER(0x24, 0x2c));
     for (;;)
-        queue_sleep(&connection->channel.client_queue, (uint64_t)0x24 << 32 | 0x2c, &deadline_never);
+        queue_sleep(&connection->channel.client_queue, &wait, &deadline_never);
     return NULL;
 }
 
@@ -198,9 +204,9 @@ int main(void)
     waiting = connect_to(port, "\\RPC Control\\example");
     refused = connect_to(port, "\\RPC Control\\example");
     answer(&refused, false);
-    put_message(&busy, CELL_QUEUED + END_SERVER, LPC_DATAGRAM, 0x28, 0x28);
-    put_message(&busy, CELL_HELD + END_SERVER, LPC_REQUEST, 0x28, 0x30);
-    put_message(&busy, CELL_ANSWER + END_CLIENT, LPC_REPLY, 0x30, 0x30);
+    put_message(&busy, CELL_QUEUED + END_SERVER, CONTENT_RELEASE, 0x28, 0x28);
+    put_message(&busy, CELL_HELD + END_SERVER, CONTENT_SYNC, 0x28, 0x30);
+    put_message(&busy, CELL_ANSWER + END_CLIENT, CONTENT_RELEASE, 0x30, 0x30);
     begin_receiver(&busy);
     unnamed = create_port("", 0, 0, NULL);
     create_port("\\evil \033[31m \xc3\xa9", 0, 0, "D:NULL");

@@ -212,7 +212,7 @@ struct channel_header
     _Alignas(SHM_LINE) _Atomic uint32_t link;
     _Atomic uint32_t max_payload;                 /* that either end may send */
     _Atomic uint32_t sharer[2][ROSTER_PROCESSES]; /* ids of the processes at each end by cell.process */
-    _Atomic uint32_t comm_sleepers;               /* threads that sleep in a receive on the server communication port */
+    _Atomic uint32_t comm_waiters;               /* threads that wait in a receive on the server communication port */
     _Atomic uint32_t comm_bell;                   /* their futex */
     struct channel_end end[2];
     struct queue_post post; /* of the client port's queue */
@@ -360,7 +360,7 @@ SHM_OFFSET(channel_header, gen_base, 0x10);
 SHM_OFFSET(channel_header, link, 0x40);
 SHM_OFFSET(channel_header, max_payload, 0x44);
 SHM_OFFSET(channel_header, sharer, 0x48);
-SHM_OFFSET(channel_header, comm_sleepers, 0x78);
+SHM_OFFSET(channel_header, comm_waiters, 0x78);
 SHM_OFFSET(channel_header, comm_bell, 0x7c);
 SHM_OFFSET(channel_header, end, 0x80);
 SHM_OFFSET(channel_header, post, 0x100);

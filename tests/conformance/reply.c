@@ -830,7 +830,7 @@ static void test_callback_timeout(struct agent *server, struct agent *client)
     expect(client, c.port, "4.12", LPC_CANCELED, NULL, 0);
     ok(client->call->receive.header.MessageId == callback.MessageId, "[4.12] MessageId %#lx\n",
        client->call->receive.header.MessageId);
-    ok_status("4.5", answer(server, c.listening, RELEASE, &request, "late", 4), STATUS_INVALID_MESSAGE);
+    ok_status("4.5", answer(server, c.listening, RELEASE, &request, "late", 4), STATUS_REQUEST_CANCELED);
     check_clean(&c);
     close_connection(&c);
 }

@@ -1058,7 +1058,7 @@ static void test_sync_timeout(struct agent *server, struct agent *client)
     expect(server, c.listening, "4.12", LPC_CANCELED, NULL, 0);
     ok(server->call->receive.header.MessageId == request.MessageId, "[4.12] MessageId %#lx\n",
        server->call->receive.header.MessageId);
-    ok_status("4.5", answer(server, c.listening, RELEASE, &request, "late", 4), STATUS_INVALID_MESSAGE);
+    ok_status("4.5", answer(server, c.listening, RELEASE, &request, "late", 4), STATUS_REQUEST_CANCELED);
     /* the late reply is not delivered */
     check_clean(&c);
     close_connection(&c);

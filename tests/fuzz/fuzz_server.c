@@ -110,6 +110,15 @@ static void keep_channel(int fd)
     channels[which] = memory == MAP_FAILED ? NULL : memory;
 }
 
+static uint32_t last_gen; /* of that request */
+
+static uint32_t newest_gen_base(void)
+{
+    const struct channel_header *header = channels[(channel_count - 1) % CHANNELS];
+
+    return header ? header->gen_base : 0;
+}
+
 static void learn_from(uint32_t code, const struct reply *reply)
 {
     switch (code)
@@ -126,10 +135,11 @@ static void learn_from(uint32_t code, const struct reply *reply)
         learn(reply->connect_port.port);
         learn(reply->connect_port.queue);
         learn(reply->connect_port.slot);
-        last_message = message_id(reply->connect_port.slot, CELL_CONNECT, reply->connect_port.message_gen);
+        last_gen = reply->connect_port.message_gen;
+        keep_channel(reply->fds[1]);
+        last_message = message_id(reply->connect_port.slot, CELL_CONNECT, last_gen + newest_gen_base());
         learn(last_message);
         open_handle(reply->fds[0]);
-        keep_channel(reply->fds[1]);
         break;
     case REQUEST_accept_port:
         learn(reply->accept_port.port);
@@ -306,7 +316,7 @@ static void scribble(void)
     default:
         /* a cell of the near part in some phase */
         phase = where >> 8 & 15;
-        atomic_store((_Atomic uint64_t *)((uint8_t *)header + CHANNEL_NEAR_OFFSET + where % (2 * CELL_NEAR) * 256),
+        atomic_store((_Atomic uint64_t *)((uint8_t *)header + CHANNEL_NEAR_OFFSET + where % (2 * CELL_NEAR) * sizeof(struct cell)),
                      phase);
         atomic_store(&header->end[0].peak, CELL_NEAR);
         atomic_store(&header->end[1].peak, CELL_NEAR);
@@ -330,7 +340,7 @@ static void step(void)
     case 0x1b: /* the last connection request is received, and most often accepted */
         if (channel_count && channels[(channel_count - 1) % CHANNELS])
             atomic_store(&channels[(channel_count - 1) % CHANNELS]->connect.state,
-                         cell_word(CELL_HELD + END_SERVER, MESSAGE_GEN(last_message), (struct cell_actor){ 0 }));
+                         cell_word(CELL_HELD + END_SERVER, last_gen, (struct cell_actor){ 0 }));
         if (caller->process)
             make_request(caller, REQUEST_accept_port);
         break;

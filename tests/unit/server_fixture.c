@@ -545,6 +545,7 @@ void make_connection(struct peer *peer, struct link *link)
 {
     assert_int_equal(connect_port(peer, plain_connect, 0, &link->client), STATUS_SUCCESS);
     assert_true(channel_map(&link->channel, peer->fds[1], true));
+    link->channel.slot = link->client.slot;
 }
 
 void free_link(struct link *link)
@@ -554,8 +555,11 @@ void free_link(struct link *link)
 
 bool receive_request(struct link *link)
 {
-    return cell_claim(&link->channel.header->connect, link->client.message_gen, CELL_QUEUED + END_SERVER,
-                      CELL_HELD + END_SERVER, (struct cell_actor){ .thread = 0x2c });
+    struct cell *cell = &link->channel.header->connect;
+    uint64_t state = cell_state(cell);
+
+    return cell_is(state, CELL_QUEUED + END_SERVER, link->client.message_gen) &&
+           cell_step(&link->channel, CELL_CONNECT, cell, &state, EVENT_RECEIVE, (struct cell_actor){ .thread = 0x2c });
 }
 
 NTSTATUS accept_port(struct peer *peer, struct link *link, struct accept_port_request request)
@@ -563,7 +567,7 @@ NTSTATUS accept_port(struct peer *peer, struct link *link, struct accept_port_re
     const struct control_data data = { NULL, 0 };
 
     if (!request.message_id)
-        request.message_id = MESSAGE_ID(link->client.slot, CELL_CONNECT, link->client.message_gen);
+        request.message_id = channel_message_id(&link->channel, CELL_CONNECT, link->client.message_gen);
     if (!request.total_length)
         request.total_length = HEADER_SIZE;
     return call(peer, REQUEST_accept_port, &request, &data, &link->server);

@@ -14,7 +14,7 @@
 
 #include "stress.h"
 
-#include "dlls/ntdll/alpc/channel.h"
+#include "dlls/ntdll/alpc/cell.h"
 #include "dlls/ntdll/alpc/control.h"
 #include "dlls/ntdll/alpc/prefix.h"
 #include "ntalpc/nt.h"

@@ -27,22 +27,31 @@
 static uint32_t put_cell(struct link *link, enum alpc_end end, enum cell_phase phase, uint32_t requester,
                          uint32_t actor, uint32_t flags)
 {
-    uint32_t id = channel_alloc(&link->channel, end, (struct cell_actor){ .thread = actor });
+    uint32_t id = cell_alloc(&link->channel, end, (struct cell_actor){ .thread = actor });
     struct cell *cell = channel_cell(&link->channel, id);
+    bool answered = phase == CELL_ANSWER + END_CLIENT || phase == CELL_ANSWER + END_SERVER;
 
     atomic_store(&cell->sequence, channel_next_sequence(&link->channel, end));
     atomic_store(&cell->requester, requester);
-    atomic_store(&cell->flags, flags);
-    atomic_store(&cell->type, LPC_REQUEST);
-    atomic_store(&cell->length, HEADER_SIZE << 16);
+    atomic_store(&cell->request.flags, flags);
+    atomic_store(&cell->request.length, 0);
     if (phase != CELL_OWNED)
-        cell_send(cell, phase, (struct cell_actor){ .thread = actor });
+        atomic_store(&cell->state, cell_word(phase, 1, (struct cell_actor){ .thread = actor }) |
+                                       (answered ? CELL_ANSWERED : 0));
     return id;
 }
 
 static enum cell_phase phase_of(struct link *link, uint32_t id)
 {
     return cell_phase(cell_state(channel_cell(&link->channel, id)));
+}
+
+/* nobody waits for the answer to what was queued; the queue's entry, if there is one, leads to that */
+static bool is_given_up(struct link *link, uint32_t id)
+{
+    enum cell_phase phase = phase_of(link, id);
+
+    return phase == CELL_FREE || phase == CELL_WITHDRAWN + END_SERVER;
 }
 
 /* more than the kernel gives out: no thread has it */
@@ -81,28 +90,28 @@ static void test_thread_gone(void **state)
         { END_CLIENT, CELL_OWNED, DEAD, DEAD, 0, CELL_FREE },
         { END_CLIENT, CELL_OWNED, OTHER, OTHER, 0, CELL_OWNED },
         /* announced again, for it may not have been */
-        { END_CLIENT, CELL_QUEUED + END_SERVER, DEAD, DEAD, CELL_RELEASE, CELL_QUEUED + END_SERVER },
-        { END_CLIENT, CELL_QUEUED + END_SERVER, DEAD, DEAD, CELL_SYNC, CELL_FREE },
-        { END_CLIENT, CELL_QUEUED + END_SERVER, OTHER, OTHER, CELL_SYNC, CELL_QUEUED + END_SERVER },
+        { END_CLIENT, CELL_QUEUED + END_SERVER, DEAD, DEAD, CONTENT_RELEASE, CELL_QUEUED + END_SERVER },
+        { END_CLIENT, CELL_QUEUED + END_SERVER, DEAD, DEAD, CONTENT_SYNC, CELL_FREE },
+        { END_CLIENT, CELL_QUEUED + END_SERVER, OTHER, OTHER, CONTENT_SYNC, CELL_QUEUED + END_SERVER },
         { END_CLIENT, CELL_EARLY, DEAD, DEAD, 0, CELL_QUEUED + END_SERVER },
         /* the server holds what nobody waits for any more */
-        { END_CLIENT, CELL_HELD + END_SERVER, DEAD, 0x99, CELL_SYNC, CELL_CANCELED + END_SERVER },
+        { END_CLIENT, CELL_HELD + END_SERVER, DEAD, 0x99, CONTENT_SYNC, CELL_CANCELED + END_SERVER },
         { END_CLIENT, CELL_HELD + END_SERVER, DEAD, 0x99, 0, CELL_HELD + END_SERVER },
-        { END_CLIENT, CELL_HELD + END_SERVER, OTHER, 0x99, CELL_SYNC, CELL_HELD + END_SERVER },
-        { END_CLIENT, CELL_ANSWERING + END_SERVER, DEAD, 0x99, CELL_SYNC, CELL_ABANDONED + END_SERVER },
-        { END_CLIENT, CELL_ANSWERING + END_SERVER, OTHER, 0x99, CELL_SYNC, CELL_ANSWERING + END_SERVER },
+        { END_CLIENT, CELL_HELD + END_SERVER, OTHER, 0x99, CONTENT_SYNC, CELL_HELD + END_SERVER },
+        { END_CLIENT, CELL_ANSWERING + END_SERVER, DEAD, 0x99, CONTENT_SYNC, CELL_ABANDONED + END_SERVER },
+        { END_CLIENT, CELL_ANSWERING + END_SERVER, OTHER, 0x99, CONTENT_SYNC, CELL_ANSWERING + END_SERVER },
         /* an answer that nobody reads; its flags are the answer's own */
-        { END_CLIENT, CELL_ANSWER + END_CLIENT, DEAD, 0x99, CELL_RELEASE, CELL_FREE },
-        { END_CLIENT, CELL_ANSWER + END_CLIENT, DEAD, 0x99, CELL_CALLBACK, CELL_FREE },
-        { END_CLIENT, CELL_ANSWER + END_CLIENT, OTHER, 0x99, CELL_RELEASE, CELL_ANSWER + END_CLIENT },
+        { END_CLIENT, CELL_ANSWER + END_CLIENT, DEAD, 0x99, CONTENT_RELEASE, CELL_FREE },
+        { END_CLIENT, CELL_ANSWER + END_CLIENT, DEAD, 0x99, CONTENT_SYNC, CELL_FREE },
+        { END_CLIENT, CELL_ANSWER + END_CLIENT, OTHER, 0x99, CONTENT_RELEASE, CELL_ANSWER + END_CLIENT },
         /* what the thread was answering can be answered by another */
-        { END_SERVER, CELL_ANSWERING + END_CLIENT, 0x99, DEAD, CELL_SYNC, CELL_HELD + END_CLIENT },
-        { END_SERVER, CELL_ABANDONED + END_CLIENT, 0x99, DEAD, CELL_SYNC, CELL_FREE },
-        { END_SERVER, CELL_ANSWERING + END_CLIENT, 0x99, OTHER, CELL_SYNC, CELL_ANSWERING + END_CLIENT },
+        { END_SERVER, CELL_ANSWERING + END_CLIENT, 0x99, DEAD, CONTENT_SYNC, CELL_HELD + END_CLIENT },
+        { END_SERVER, CELL_ABANDONED + END_CLIENT, 0x99, DEAD, CONTENT_SYNC, CELL_VOID },
+        { END_SERVER, CELL_ANSWERING + END_CLIENT, 0x99, OTHER, CONTENT_SYNC, CELL_ANSWERING + END_CLIENT },
         /* died while it read a message that ends there */
-        { END_SERVER, CELL_HELD + END_CLIENT, 0x99, DEAD, CELL_RELEASE, CELL_FREE },
+        { END_SERVER, CELL_READING + END_CLIENT, 0x99, DEAD, CONTENT_RELEASE, CELL_FREE },
         { END_SERVER, CELL_HELD + END_CLIENT, 0x99, DEAD, 0, CELL_HELD + END_CLIENT },
-        { END_SERVER, CELL_HELD + END_CLIENT, 0x99, OTHER, CELL_RELEASE, CELL_HELD + END_CLIENT },
+        { END_SERVER, CELL_READING + END_CLIENT, 0x99, OTHER, CONTENT_RELEASE, CELL_READING + END_CLIENT },
     };
     uint32_t ids[ARRAY_SIZE(rows)];
     struct peer owner, client;
@@ -151,8 +160,8 @@ static void test_thread_alive(void **state)
     make_connection(&client, &link);
     accept_connection(&owner, &link, port);
     begin_client(&stranger);
-    waiting = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CELL_SYNC);
-    other = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x44, 0x44, CELL_SYNC);
+    waiting = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CONTENT_SYNC);
+    other = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x44, 0x44, CONTENT_SYNC);
 
     /* the main thread of the process stands for it */
     list_thread(&client, 0x40, (uint32_t)client.pid);
@@ -171,7 +180,7 @@ static void test_thread_alive(void **state)
     pass_us(100000);
     assert_int_equal(phase_of(&link, other), CELL_QUEUED + END_SERVER);
     assert_int_equal(kill(client.pid, SIGUSR1), 0);
-    while (phase_of(&link, other) != CELL_FREE)
+    while (!is_given_up(&link, other))
         pass_us(1000);
     assert_int_equal(phase_of(&link, waiting), CELL_QUEUED + END_SERVER);
 
@@ -181,7 +190,7 @@ static void test_thread_alive(void **state)
     say_gone(&owner, 0x24, 0x40);
     assert_int_equal(phase_of(&link, waiting), CELL_QUEUED + END_SERVER);
     say_gone(&client, 0x24, 0x40);
-    assert_int_equal(phase_of(&link, waiting), CELL_FREE);
+    assert_true(is_given_up(&link, waiting));
     end_peer(&stranger);
     free_link(&link);
     end_peer(&client);
@@ -249,7 +258,7 @@ static void test_namespace(void **state)
     begin_process(&client, 0x24);
     make_connection(&client, &link);
     accept_connection(&owner, &link, port);
-    waiting = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CELL_SYNC);
+    waiting = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CONTENT_SYNC);
     inner.pid = child_of(client.pid);
     second_thread(&inner);
     list_thread(&client, 0x40, 2);
@@ -257,7 +266,7 @@ static void test_namespace(void **state)
     pass_us(50000);
     assert_int_equal(phase_of(&link, waiting), CELL_QUEUED + END_SERVER);
     assert_int_equal(kill(inner.pid, SIGUSR1), 0);
-    while (phase_of(&link, waiting) != CELL_FREE)
+    while (!is_given_up(&link, waiting))
         pass_us(1000);
     end_peer(&client);
     while (!(channel_link(&link.channel) & LINK_CLIENT_CLOSED))
@@ -283,12 +292,12 @@ static void test_process_alive(void **state)
     port = make_port(&owner);
     make_connection(&client, &link);
     accept_connection(&owner, &link, port);
-    waiting = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CELL_SYNC);
+    waiting = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CONTENT_SYNC);
     control_disconnect(&client.control);
     expect_objects(3, 1);
     list_thread(&client, 0x40, NO_THREAD);
     say_gone(&owner, 0x24, 0x40);
-    assert_int_equal(phase_of(&link, waiting), CELL_FREE);
+    assert_true(is_given_up(&link, waiting));
     end_peer(&client);
     while (!(channel_link(&link.channel) & LINK_CLIENT_CLOSED))
         pass_us(1000);
@@ -304,7 +313,7 @@ static void test_given_up(void **state)
     struct peer owner, client;
     struct link link, next;
     struct cell *request;
-    uint64_t port;
+    uint64_t port, word;
 
     (void)state;
     start_server("-p");
@@ -316,19 +325,13 @@ static void test_given_up(void **state)
     make_connection(&client, &link);
     end_peer(&client);
     await_objects(1, 0);
-    assert_int_equal(cell_phase(cell_state(&link.channel.header->connect)), CELL_FREE);
+    assert_int_equal(cell_phase(cell_state(&link.channel.header->connect)), CELL_WITHDRAWN + END_SERVER);
     begin_process(&client, 0x24);
     make_connection(&client, &next);
     assert_int_not_equal(next.client.slot, link.client.slot);
     free_link(&link);
-
-    /* just being received: the receiver drops it */
-    request = &next.channel.header->connect;
-    assert_true(cell_claim(request, next.client.message_gen, CELL_QUEUED + END_SERVER, CELL_ANSWERING + END_SERVER,
-                           (struct cell_actor){ .thread = 0x2c }));
     end_peer(&client);
     await_objects(1, 0);
-    assert_int_equal(cell_phase(cell_state(request)), CELL_ABANDONED + END_SERVER);
     free_link(&next);
 
     /* received: the server is told, and then nobody has to ask alpcserver about anything for it to go */
@@ -340,8 +343,9 @@ static void test_given_up(void **state)
     await_objects(1, 1);
     pass_us(300000);
     expect_objects(1, 1);
-    assert_true(cell_claim(request, link.client.message_gen, CELL_CANCELED + END_SERVER, CELL_FREE,
-                           (struct cell_actor){ .thread = 0x2c }));
+    word = cell_state(request);
+    assert_int_equal(cell_phase(word), CELL_CANCELED + END_SERVER);
+    assert_true(cell_step(&link.channel, CELL_CONNECT, request, &word, EVENT_DONE, (struct cell_actor){ .thread = 0x2c }));
     await_objects(1, 0);
     assert_int_equal(accept_port(&owner, &link, (struct accept_port_request){ .port = port, .accept = 1 }),
                      STATUS_INVALID_MESSAGE);
@@ -378,7 +382,7 @@ static void test_many_connections(void **state)
     /* the oldest one is swept last */
     make_connection(&client, &link);
     accept_connection(&owner, &link, port);
-    last = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CELL_SYNC);
+    last = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CONTENT_SYNC);
     for (i = 1; i < count; i++)
         assert_int_equal(connect_port(&client, plain_connect, 0, &reply), STATUS_SUCCESS);
 
@@ -401,7 +405,7 @@ static void test_many_connections(void **state)
         say_gone(&other, 0x9999, 0x44);
         if (seconds() - begun > longest)
             longest = seconds() - begun;
-    } while (phase_of(&link, last) != CELL_FREE);
+    } while (!is_given_up(&link, last));
     assert_true(longest < 0.2);
     free_link(&link);
     end_peer(&other);
@@ -438,9 +442,9 @@ static void test_client_gone(void **state)
     accept_connection(&owner, &link, port.port);
     while (queue_peek(&queue, &position, &entry))
         queue_take(&queue, position);
-    held[0] = put_cell(&link, END_CLIENT, CELL_HELD + END_SERVER, 0x28, 0x99, CELL_SYNC);
+    held[0] = put_cell(&link, END_CLIENT, CELL_HELD + END_SERVER, 0x28, 0x99, CONTENT_SYNC);
     queued = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x28, 0x28, 0);
-    datagram = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x28, 0x28, CELL_RELEASE);
+    datagram = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x28, 0x28, CONTENT_RELEASE);
     held[1] = put_cell(&link, END_CLIENT, CELL_HELD + END_SERVER, 0x28, 0x99, 0);
     held[2] = put_cell(&link, END_CLIENT, CELL_HELD + END_SERVER, 0x28, 0x99, 0);
     answered = put_cell(&link, END_CLIENT, CELL_ANSWER + END_CLIENT, 0x28, 0x99, 0);
@@ -488,11 +492,12 @@ static void killed_child(void *arg)
         port = make_port(&peer);
         if (!connect_port(&second, plain_connect, 0, &link.client) && channel_map(&link.channel, second.fds[1], true))
         {
+            link.channel.slot = link.client.slot;
             put_cell(&link, END_CLIENT, CELL_EARLY, 0x28, 0x28, 0);
             if (receive_request(&link))
                 accept_port(&peer, &link,
                             (struct accept_port_request){ .port = port, .accept = random_below(&random, 3) });
-            put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x28, 0x28, CELL_SYNC);
+            put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x28, 0x28, CONTENT_SYNC);
             free_link(&link);
         }
         if (random_below(&random, 2))
@@ -557,13 +562,14 @@ static void scribble(void *arg)
         {
             atomic_store(&cell->state, random_next(&random));
             atomic_store(&cell->sequence, (uint32_t)random_next(&random));
-            atomic_store(&cell->flags, (uint32_t)random_next(&random));
-            atomic_store(&cell->length, (uint32_t)random_next(&random));
+            atomic_store(&cell->request.flags, (uint32_t)random_next(&random));
+            atomic_store(&cell->request.length, (uint32_t)random_next(&random));
+            atomic_store(&cell->answer.flags, (uint32_t)random_next(&random));
         }
         if (kind == 7)
             atomic_store(
                 &channel->header->connect.state,
-                cell_word(random_below(&random, 16), scribbler->link->client.message_gen, (struct cell_actor){ 0 }));
+                cell_word(random_below(&random, CELL_PHASES), scribbler->link->client.message_gen, (struct cell_actor){ 0 }));
     }
 }
 
@@ -672,7 +678,7 @@ static void test_full_queue(void **state)
     desk = mmap(NULL, PORT_DESK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, owner.fds[2], 0);
     assert_true(post != MAP_FAILED && desk != MAP_FAILED);
     queue_init(&queue, post, desk, (_Atomic uint64_t *)((uint8_t *)post + 0x1000), PORT_QUEUE_BITS);
-    while (queue_put(&queue, (struct queue_entry){ .slot = 99 }))
+    while (queue_put(&queue, (struct queue_entry){ .slot = 99 }, &position))
         ;
     make_connection(&client, &link);
     pass_us(30000);

@@ -353,6 +353,7 @@ static void test_connecting(void **state)
     request.data_length = 0xffff - HEADER_SIZE;
     assert_int_equal(connect_port(&client, request, 0xffff - HEADER_SIZE, &link.client), STATUS_SUCCESS);
     assert_true(channel_map(&link.channel, client.fds[1], true));
+    link.channel.slot = link.client.slot;
     assert_int_equal(channel_link(&link.channel), LINK_CONNECTING);
     expect_objects(2, 1);
 
@@ -363,7 +364,7 @@ static void test_connecting(void **state)
     accept.port = link.client.port;
     assert_int_equal(accept_port(&owner, &link, accept), STATUS_INVALID_PORT_HANDLE);
     accept.port = port;
-    id = MESSAGE_ID(link.client.slot, CELL_CONNECT, link.client.message_gen);
+    id = channel_message_id(&link.channel, CELL_CONNECT, link.client.message_gen);
     for (bit = 0; bit < 32; bit++)
     {
         accept.message_id = id ^ 1u << bit;

@@ -436,12 +436,16 @@ static bool is_ours(const struct channel *channel, enum alpc_end end, const stru
 void cell_hand_over(struct channel *channel, enum alpc_end to)
 {
     const struct queue *queue = channel->queue[to];
-    uint32_t waiters = queue ? queue_waiters(queue) : 0;
-    /* they receive this client's messages only; what a client writes there changes only what becomes of its own */
-    uint32_t of_comm = to == END_SERVER ? atomic_load(&channel->header->comm_sleepers) : 0;
-    uint64_t position = queue ? queue_head(queue) : 0, first = position;
+    uint32_t waiters, of_comm;
+    uint64_t position, first;
     struct queue_entry entry;
 
+    if (!queue)
+        return;
+    waiters = queue_waiters(queue);
+    /* they receive this client's messages only; what a client writes there changes only what becomes of its own */
+    of_comm = to == END_SERVER ? atomic_load(&channel->header->comm_waiters) : 0;
+    position = first = queue_head(queue);
     /* who waits has found the queue empty: so many entries were posted while they waited */
     for (; (waiters || of_comm) && position - first < UINT64_C(1) << CLIENT_QUEUE_BITS &&
            queue_peek_at(queue, position, &entry);

@@ -332,7 +332,7 @@ static NTSTATUS receive_own(struct thread *thread, struct port *port, struct mes
     return STATUS_NO_MORE_ENTRIES;
 }
 
-static void sleep_for_own(struct thread *thread, struct port *port, const struct deadline *deadline)
+static void sleep_for_own(struct port *port, const struct deadline *deadline)
 {
     struct channel_header *header = port->connection->channel.header;
     const struct deadline most = deadline_within(deadline, MOST_SLEEP_NS);
@@ -340,13 +340,9 @@ static void sleep_for_own(struct thread *thread, struct port *port, const struct
     uint32_t bell = atomic_load_explicit(&header->comm_bell, memory_order_seq_cst);
     struct queue_entry entry;
 
-    (void)thread;
-    atomic_fetch_add_explicit(&header->comm_sleepers, 1, memory_order_seq_cst);
-    atomic_thread_fence(memory_order_seq_cst);
     if (!queue_peek_at(queue, atomic_load_explicit(&port->connection->seen, memory_order_relaxed), &entry) &&
         connection_end_status(port->connection) == STATUS_PENDING)
         futex_wait(&header->comm_bell, bell, &most);
-    atomic_fetch_sub_explicit(&header->comm_sleepers, 1, memory_order_seq_cst);
 }
 
 /* ---------------------------------------------------------------------------------------------- the end of a port */
@@ -424,13 +420,31 @@ static bool mend(struct thread *thread, struct port *port)
     return true;
 }
 
-static void sleep_on(struct thread *thread, struct port *port, struct queue_wait *wait, const struct deadline *deadline)
+/* from now on the thread waits, and what is sent is its own, until it has received */
+static void begin_wait(struct thread *thread, struct port *port, struct queue_wait *wait)
+{
+    wait->waiter = thread->sleeper;
+    if (port->queue)
+        queue_wait_begin(port->queue, wait, thread->sleeper);
+    else
+        atomic_fetch_add_explicit(&port->connection->channel.header->comm_waiters, 1, memory_order_seq_cst);
+}
+
+static void end_wait(struct port *port, struct queue_wait *wait)
+{
+    if (port->queue)
+        queue_wait_end(wait);
+    else if (wait->waiter)
+        atomic_fetch_sub_explicit(&port->connection->channel.header->comm_waiters, 1, memory_order_seq_cst);
+}
+
+static void sleep_on(struct port *port, struct queue_wait *wait, const struct deadline *deadline)
 {
     struct deadline soon;
 
     if (!port->queue)
     {
-        sleep_for_own(thread, port, deadline);
+        sleep_for_own(port, deadline);
         return;
     }
     if (doubt_is_set(port))
@@ -461,9 +475,9 @@ NTSTATUS message_receive(struct thread *thread, struct port *port, struct messag
             break;
         }
         /* before others run: what they send now is this thread's */
-        if (!poll && port->queue && !wait.waiter && spin_pausing_ends(&spin))
+        if (!poll && !wait.waiter && spin_pausing_ends(&spin))
         {
-            queue_wait_begin(port->queue, &wait, thread->sleeper);
+            begin_wait(thread, port, &wait);
             continue;
         }
         if (!slept && !poll && spin_again(&spin))
@@ -480,11 +494,11 @@ NTSTATUS message_receive(struct thread *thread, struct port *port, struct messag
         }
         mended = 0;
         begun = monotonic_ns();
-        sleep_on(thread, port, &wait, deadline);
+        sleep_on(port, &wait, deadline);
         spin_slept(&spin, monotonic_ns() - begun);
         slept = true;
     }
-    queue_wait_end(&wait);
+    end_wait(port, &wait);
     if (!slept)
         spin_succeeded(&spin);
     /* this thread may have been woken for the message; another one may have room for it, or reach it */
