@@ -89,17 +89,16 @@ static uint64_t create_port(const char *name, uint32_t flags, uint32_t max_messa
 struct connection
 {
     uint64_t server_port, client_port;
-    uint32_t slot, gen;
+    uint32_t gen;
     struct channel channel;
 };
 
 static struct connection connect_to(uint64_t port, const char *name)
 {
     static const uint8_t message[8] = "connect";
-    struct connect_port_request request = { .thread = 0x28,
-                                            .sync = 1,
-                                            .data_length = sizeof(message),
-                                            .total_length = HEADER_SIZE + sizeof(message) };
+    struct connect_port_request request = {
+        .thread = 0x28, .sync = 1, .data_length = sizeof(message), .total_length = HEADER_SIZE + sizeof(message)
+    };
     const struct control_data data[] = { utf16(name), token(), { NULL, 0 }, { NULL, 0 }, { message, sizeof(message) } };
     struct connection connection = { .server_port = port };
     struct connect_port_reply reply;
@@ -107,52 +106,60 @@ static struct connection connect_to(uint64_t port, const char *name)
 
     call(&client, REQUEST_connect_port, &request, data, &reply, fds);
     connection.client_port = reply.port;
-    connection.slot = reply.slot;
     connection.gen = reply.message_gen;
     assert_true(channel_map(&connection.channel, fds[1], true));
     connection.channel.slot = reply.slot;
     return connection;
 }
 
+static void step(struct connection *connection, uint32_t id, struct cell *cell, enum cell_event event,
+                 struct cell_actor actor)
+{
+    uint64_t state = cell_state(cell);
+
+    assert_true(cell_step(&connection->channel, id, cell, &state, event, actor));
+}
+
 /* receives the connection request and answers it; an answer that accepts is read */
 static void answer(struct connection *connection, bool accept)
 {
     const struct cell_actor actor = { .thread = 0x2c };
+    struct cell *request_cell = &connection->channel.header->connect;
     struct accept_port_request request = { .port = connection->server_port,
                                            .context = 0x123456789abcdef0,
-                                           .message_id = channel_message_id(&connection->channel, CELL_CONNECT, connection->gen),
+                                           .message_id =
+                                               channel_message_id(&connection->channel, CELL_CONNECT, connection->gen),
                                            .accept = accept,
                                            .thread = actor.thread,
                                            .total_length = HEADER_SIZE };
     const struct control_data data = { NULL, 0 };
-    struct cell *cell = &connection->channel.header->connect;
-    uint64_t state = cell_state(cell);
     struct accept_port_reply reply;
 
-    assert_true(cell_step(&connection->channel, CELL_CONNECT, cell, &state, EVENT_RECEIVE, actor));
+    step(connection, CELL_CONNECT, request_cell, EVENT_RECEIVE, actor);
     call(&server, REQUEST_accept_port, &request, &data, &reply, NULL);
     if (accept)
-        cell_finish(&connection->channel, CELL_CONNECT, cell, EVENT_DONE, actor);
+        step(connection, CELL_CONNECT, request_cell, EVENT_DONE, actor);
 }
 
-/* a message of the client's, one second old; author wrote what it holds, actor brought it into its phase */
-static void put_message(struct connection *connection, enum cell_phase phase, uint32_t flags, uint32_t author,
-                        uint32_t actor)
+/* a message of the client's, one second old; actor brought it into its phase, and wrote the answer if that is there */
+static void put_message(struct connection *connection, enum cell_phase phase, uint32_t flags, uint32_t actor)
 {
-    bool answered = phase == CELL_ANSWER + END_CLIENT;
     uint32_t id = cell_alloc(&connection->channel, END_CLIENT, (struct cell_actor){ .thread = 0x28 });
     struct cell *cell = channel_cell(&connection->channel, id);
+    bool answered = phase == CELL_ANSWER + END_CLIENT;
     struct cell_content *content = answered ? &cell->answer : &cell->request;
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     atomic_store(&cell->time, ((uint64_t)now.tv_sec - 1) * 1000000000 + (uint64_t)now.tv_nsec);
     atomic_store(&cell->sequence, channel_next_sequence(&connection->channel, END_CLIENT));
-    atomic_store(&content->length, 24 | 24u << 16);
-    atomic_store(&content->author, author);
+    atomic_store(&cell->request.flags, CONTENT_SYNC);
+    atomic_store(&content->length, 24 | (64 - HEADER_SIZE) << 16);
+    atomic_store(&content->author, answered ? actor : 0x28);
     atomic_store(&content->flags, flags);
     atomic_store(&cell->state,
-                 cell_word(phase, 1, (struct cell_actor){ .thread = actor }) | (answered ? CELL_ANSWERED : 0));
+                 cell_word(phase, cell_gen(cell_state(cell)) + 1, (struct cell_actor){ .thread = actor }) |
+                     (answered ? CELL_ANSWERED : 0));
 }
 
 static void *receive(void *arg)
@@ -204,9 +211,9 @@ int main(void)
     waiting = connect_to(port, "\\RPC Control\\example");
     refused = connect_to(port, "\\RPC Control\\example");
     answer(&refused, false);
-    put_message(&busy, CELL_QUEUED + END_SERVER, CONTENT_RELEASE, 0x28, 0x28);
-    put_message(&busy, CELL_HELD + END_SERVER, CONTENT_SYNC, 0x28, 0x30);
-    put_message(&busy, CELL_ANSWER + END_CLIENT, CONTENT_RELEASE, 0x30, 0x30);
+    put_message(&busy, CELL_QUEUED + END_SERVER, CONTENT_RELEASE, 0x28);
+    put_message(&busy, CELL_HELD + END_SERVER, CONTENT_SYNC, 0x30);
+    put_message(&busy, CELL_ANSWER + END_CLIENT, CONTENT_RELEASE, 0x30);
     begin_receiver(&busy);
     unnamed = create_port("", 0, 0, NULL);
     create_port("\\evil \033[31m \xc3\xa9", 0, 0, "D:NULL");

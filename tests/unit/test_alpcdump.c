@@ -473,6 +473,9 @@ static void test_mutation(void **state)
 
 /* ---------------------------------------------------------------------------------------------- output */
 
+#define TEXT_OF(value) #value
+#define TEXT(macro) TEXT_OF(macro)
+
 static void test_text(void **state)
 {
     struct snapshot snapshot = decode(all_records());
@@ -481,7 +484,7 @@ static void test_text(void **state)
     (void)state;
     assert_string_equal(
         text,
-        "alpcserver 4242, protocol 1: 4 ports, 2 connections, 3 messages\n"
+        "alpcserver 4242, protocol " TEXT(PROTOCOL_VERSION) ": 4 ports, 2 connections, 3 messages\n"
         "\n"
         "(unnamed)\n"
         "  port          9, connection port, messages up to 65535 bytes\n"
@@ -630,7 +633,7 @@ static void test_names(void **state)
     (void)state;
     for (uint32_t phase = CELL_OWNED; phase < CELL_PHASES; phase++)
     {
-        if (phase == CELL_VOID + 1) /* there is none of that number */
+        if (phase == CELL_VOID + 1) /* phases that have an end begin with an even number */
             continue;
         assert_non_null(name = names_next(&message_phase_names, phase, NULL));
         assert_null(names_next(&message_phase_names, phase, name));
