@@ -161,7 +161,7 @@ static const struct
 {
     DWORD pause;
     unsigned int rounds, may_fail;
-} stages[] = { { 0, 40, 4 }, { 1, 40, 3 }, { 5, 20, 1 }, { 20, 10, 1 }, { 50, 5, 1 } };
+} stages[] = { { 0, 25, 3 }, { 1, 25, 3 }, { 5, 12, 1 }, { 20, 6, 1 }, { 50, 4, 1 } };
 
 static void test_one(struct agent *server, struct agent *client, BOOL back)
 {

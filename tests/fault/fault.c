@@ -499,7 +499,8 @@ int main(int argc, char **argv)
     unsigned int i;
 
     if (argc != 3 || length < 1)
-        fail("usage: fault clients|servers|threads|visits|accepts|suspended|hostile|restarts|stopped|connections NUMBER");
+        fail("usage: fault clients|servers|threads|visits|accepts|suspended|hostile|restarts|stopped|connections "
+             "NUMBER");
     directory[length] = 0;
     *strrchr(directory, '/') = 0;
     setvbuf(stdout, NULL, _IONBF, 0);

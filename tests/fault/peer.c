@@ -6,7 +6,7 @@
  *
  *   peer server NAME              answers each request with its content; ends when asked to, and tells what it has seen
  *   peer tolerant NAME            the same, but does not mind damaged messages
- *   peer client NAME              sends requests and datagrams of all sizes until its input ends, and checks the answers;
+ *   peer client NAME              sends requests and datagrams of all sizes until its input ends, checks the answers;
  *                                 connects again when the server has gone
  *   peer visitor NAME             connects, exchanges a few messages, leaves, again and again; the server must be there
  *   peer exchange NAME COUNT      connects, prints "ready", waits for a line, exchanges so many messages
@@ -183,7 +183,8 @@ static DWORD WINAPI serve(void *arg)
             mistake("receive", status, 0);
             break;
         }
-        switch (message->header.u2.s2.Type & 0xff)
+        /* no other bits, whatever a client writes into its memory [3.6] */
+        switch (message->header.u2.s2.Type & ~LPC_CONTINUATION_REQUIRED)
         {
         case LPC_CONNECTION_REQUEST:
             accept_client(message);

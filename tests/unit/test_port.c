@@ -9,9 +9,14 @@
 
 #include "dlls/ntdll/alpc/port.h"
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct thread *begin_thread(void)
@@ -67,12 +72,13 @@ static void *use_objects(void *arg)
 }
 
 /* what a thread uses is not destroyed, and all that was retired is in the end */
-static void test_retiring(void **state)
+static void retire_many(void *arg)
 {
-    pthread_t threads[3];
+    const struct timespec pause = { .tv_nsec = 1000000 };
     unsigned int i, count = scaled(30000), busy = 0;
+    pthread_t threads[3];
 
-    (void)state;
+    (void)arg;
     stop = destroyed = 0;
     atomic_store(&place, NULL);
     for (i = 0; i < ARRAY_SIZE(threads); i++)
@@ -97,10 +103,62 @@ static void test_retiring(void **state)
     atomic_store(&stop, 1);
     for (i = 0; i < ARRAY_SIZE(threads); i++)
         join_thread(threads[i]);
-    thread_collect();
-    assert_int_equal(destroyed, count - busy);
+    /* where membarrier is refused all of a sudden this takes a while */
+    for (i = 0; i < 5000 && destroyed != count - busy; i++)
+    {
+        thread_collect();
+        nanosleep(&pause, NULL);
+    }
+    CHECK_EQUAL(destroyed, count - busy);
     for (i = 0; i < OBJECTS; i++)
-        assert_false(objects[i].alive);
+        CHECK(!objects[i].alive);
+}
+
+static void test_retiring(void **state)
+{
+    (void)state;
+    retire_many(NULL);
+}
+
+/* from now on, in all threads that begin later too */
+static void refuse_membarrier(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = { .len = ARRAY_SIZE(filter), .filter = filter };
+
+    CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+    CHECK(syscall(SYS_membarrier, 0, 0, 0) == -1 && errno == EPERM);
+}
+
+static void retire_without_membarrier(void *arg)
+{
+    const bool *late = arg;
+
+    if (!*late)
+        refuse_membarrier();
+    thread_init();
+    CHECK_EQUAL(thread_fences, !*late);
+    if (*late)
+        refuse_membarrier();
+    retire_many(NULL);
+    CHECK(thread_fences);
+}
+
+/* the same where the kernel refuses membarrier from the beginning, or from some moment on */
+static void test_no_membarrier(void **state)
+{
+    bool late;
+
+    (void)state;
+    late = false;
+    join_child(start_child(retire_without_membarrier, &late));
+    late = true;
+    join_child(start_child(retire_without_membarrier, &late));
 }
 
 static void *use_and_die(void *arg)
@@ -164,6 +222,66 @@ static void test_records(void **state)
             assert_ptr_equal(seen[i], first);
         }
     }
+}
+
+static struct thread_hold given_back;
+
+static void note_hold(struct thread *thread)
+{
+    if (thread->hold.file == -1)
+        return;
+    given_back = thread->hold;
+    thread->hold.file = -1;
+}
+
+static void *hold_and_end(void *arg)
+{
+    struct thread *thread = begin_thread();
+    uint32_t *id = arg;
+
+    *id = thread->actor.thread;
+    thread->hold.file = 1234;
+    thread->hold.handle = arg;
+    CHECK(thread_use(thread, USE_PORT, &place) != NULL);
+    thread_begin_steps(thread);
+    return NULL; /* terminated */
+}
+
+/* what a terminated thread had in hand is given back by who terminated it, once; or by who gets its record */
+static void test_settle(void **state)
+{
+    const struct thread *record;
+    pthread_t thread;
+    uint32_t id;
+
+    (void)state;
+    begin_thread();
+    thread_give_back = note_hold;
+    atomic_store(&place, &objects[0]);
+    assert_null(thread_find(1, 0x12345));
+    thread_settle(1, 0x12345);
+    start_thread(&thread, hold_and_end, &id);
+    join_thread(thread);
+    given_back.file = 0;
+    record = thread_find((uint32_t)getpid(), id);
+    assert_non_null(record);
+    assert_int_equal(record->busy, 1);
+    thread_settle((uint32_t)getpid(), id);
+    assert_int_equal(given_back.file, 1234);
+    assert_ptr_equal(given_back.handle, &id);
+    assert_null(record->use[USE_PORT]);
+    assert_int_equal(record->busy, 0);
+    assert_null(thread_find((uint32_t)getpid(), id));
+    given_back.file = 0;
+    thread_settle((uint32_t)getpid(), id);
+    assert_int_equal(given_back.file, 0);
+    /* a fault of its own */
+    begin_thread()->hold.file = 4321;
+    thread_recover(begin_thread());
+    assert_int_equal(given_back.file, 4321);
+    assert_int_equal(begin_thread()->hold.file, -1);
+    thread_give_back = NULL;
+    atomic_store(&place, NULL);
 }
 
 static void test_scratch(void **state)
@@ -336,8 +454,9 @@ static void test_contexts(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_retiring), cmocka_unit_test(test_dead_user),      cmocka_unit_test(test_records),
-        cmocka_unit_test(test_scratch),  cmocka_unit_test(test_use_connection), cmocka_unit_test(test_contexts),
+        cmocka_unit_test(test_retiring),       cmocka_unit_test(test_no_membarrier), cmocka_unit_test(test_dead_user),
+        cmocka_unit_test(test_records),        cmocka_unit_test(test_settle),        cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_use_connection), cmocka_unit_test(test_contexts),
     };
 
     thread_init();
