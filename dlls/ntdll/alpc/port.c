@@ -43,15 +43,6 @@ NTSTATUS connection_end_status(const struct connection *connection)
     return link & LINK_LOST ? STATUS_PORT_DISCONNECTED : STATUS_PENDING;
 }
 
-void port_bury(struct port *port, struct connection *connection, uint32_t process_id, uint32_t thread_id)
-{
-    if (port && port->queue)
-        queue_forget(port->queue, WAITER(process_id, thread_id), ~UINT64_C(0));
-    if (connection)
-        cell_bury(&connection->channel,
-                  &(struct cell_dead){ .end = connection->end, .process = connection->process, .thread = thread_id });
-}
-
 void connection_unmap(struct connection *connection)
 {
     attachment_forget(&connection->channel);

@@ -89,12 +89,6 @@ NTSTATUS port_use_connection(struct thread *thread, struct port *port, uint32_t 
 /* why nothing more can come from the other end, or STATUS_PENDING [4.4, 4.11] */
 NTSTATUS connection_end_status(const struct connection *connection);
 
-/*
- * A thread of this process has been terminated, and runs no more, while it used the port or the connection; either may be
- * NULL.  What it left is put right.
- */
-void port_bury(struct port *port, struct connection *connection, uint32_t process_id, uint32_t thread_id);
-
 /* frees what a connection has mapped, not the structure itself */
 void connection_unmap(struct connection *connection);
 
