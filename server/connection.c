@@ -424,8 +424,8 @@ static void set_holder(struct message_record *record, const struct connection *c
     struct cell_actor actor = cell_actor(state);
     const struct process *process = connection_process(connection, end, actor.process);
 
-    if (phase != CELL_OWNED && (phase & ~1u) != CELL_READING && (phase & ~1u) != CELL_HELD &&
-        (phase & ~1u) != CELL_ANSWERING)
+    if (phase != CELL_OWNED && !cell_in(state, CELL_READING) && !cell_in(state, CELL_HELD) &&
+        !cell_in(state, CELL_ANSWERING))
         return;
     record->holder_process = process ? process->id : 0;
     record->holder_thread = actor.thread;

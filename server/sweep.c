@@ -157,7 +157,7 @@ static void wake_cell(struct connection *connection, uint32_t id, struct cell *c
 {
     (void)connection, (void)id, (void)arg;
     /* whoever answered may have died before waking */
-    if (state & CELL_WAITING || (cell_phase(state) & ~1u) == CELL_ANSWER)
+    if (state & CELL_WAITING || cell_in(state, CELL_ANSWER))
         cell_wake(cell);
 }
 

@@ -54,7 +54,7 @@ static enum alpc_end other(enum alpc_end end)
 /* in these the thread that waits for the answer goes on waiting */
 static bool sleeps_on(enum cell_phase phase)
 {
-    switch (phase & ~1u)
+    switch (cell_without_end(phase))
     {
     case CELL_QUEUED:
     case CELL_HELD:
@@ -270,9 +270,6 @@ uint32_t cell_alloc(struct channel *channel, enum alpc_end end, struct cell_acto
 }
 
 /* ---------------------------------------------------------------------------------------------- sleeping */
-
-/* how long a lost wake-up may delay an answer */
-#define MOST_SLEEP_NS 1000000000
 
 void cell_sleep(struct channel *channel, struct cell *cell, uint64_t state, uint32_t lost,
                 const struct deadline *deadline)
@@ -525,7 +522,7 @@ static enum cell_event fate(const struct channel *channel, uint32_t id, struct c
     }
     if (end_of(phase) == dead->end)
     {
-        switch (phase & ~1u)
+        switch (cell_without_end(phase))
         {
         case CELL_ANSWERING:
             return acts(dead, state) ? EVENT_UNDO : EVENT_COUNT;
@@ -539,7 +536,7 @@ static enum cell_event fate(const struct channel *channel, uint32_t id, struct c
             return EVENT_COUNT;
         }
     }
-    switch (phase & ~1u)
+    switch (cell_without_end(phase))
     {
     case CELL_QUEUED:
     case CELL_HELD:

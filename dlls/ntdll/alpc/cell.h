@@ -130,6 +130,18 @@ static inline enum cell_phase cell_phase(uint64_t state)
     return (enum cell_phase)(state & CELL_PHASE_MASK);
 }
 
+/* of the phases that have an end beside them */
+static inline enum cell_phase cell_without_end(enum cell_phase phase)
+{
+    return (enum cell_phase)(phase & ~1u);
+}
+
+/* whether the cell is in that phase, in the hands of either end */
+static inline bool cell_in(uint64_t state, enum cell_phase phase)
+{
+    return cell_without_end(cell_phase(state)) == phase;
+}
+
 static inline uint32_t cell_gen(uint64_t state)
 {
     return (uint32_t)(state >> CELL_GEN_SHIFT) & CELL_GEN_MASK;

@@ -360,7 +360,7 @@ static NTSTATUS answer_status(const struct message_ref *ref, uint64_t state)
 
     if (!lost && cell_phase(state) == CELL_ANSWER + connection->end)
         return STATUS_SUCCESS;
-    switch (cell_phase(state) & ~1u)
+    switch (cell_without_end(cell_phase(state)))
     {
     case CELL_QUEUED:
     case CELL_HELD:

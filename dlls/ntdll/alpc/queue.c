@@ -224,9 +224,6 @@ bool queue_mend(struct queue *queue)
 
 /* ---------------------------------------------------------------------------------------------- waiting */
 
-/* how long a lost wake-up, or one that went to a thread that is suspended, may delay a message */
-#define MOST_SLEEP_NS 1000000000
-
 void queue_wait_begin(struct queue *queue, struct queue_wait *wait, uint64_t waiter)
 {
     struct queue_desk *desk = queue->desk;

@@ -17,8 +17,6 @@
 #define MEND_MOST 100
 /* a receiver of a port in doubt looks at more connections after so long */
 #define DOUBT_SLEEP_NS 10000000
-/* how long a lost wake-up may delay a message on a communication port */
-#define MOST_SLEEP_NS 1000000000
 
 /* a message that the queue named, as far as it can be received */
 struct arrival
@@ -180,7 +178,7 @@ static bool copy_out(struct thread *thread, struct arrival *arrival, struct mess
     uint32_t process = content_process(content, ref);
     enum cell_event event = content->type & LPC_CONTINUATION_REQUIRED ? EVENT_KEEP : EVENT_DONE;
 
-    if ((cell_phase(arrival->state) & ~1u) != CELL_READING)
+    if (!cell_in(arrival->state, CELL_READING))
     {
         content_deliver(content, in, process, payload);
         return cell_gen(cell_state(ref->cell)) == ref->gen;

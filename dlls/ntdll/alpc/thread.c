@@ -250,7 +250,7 @@ static void return_cell(struct thread *thread)
     {
         if (cell_gen(state) != thread->gen)
             return;
-        event = (cell_phase(state) & ~1u) == CELL_ABANDONED ? EVENT_DONE : thread->undone;
+        event = cell_in(state, CELL_ABANDONED) ? EVENT_DONE : thread->undone;
     } while (!cell_step(thread->channel, thread->id, cell, &state, event, thread->actor) &&
              cell_after[event][cell_phase(state)]);
 }

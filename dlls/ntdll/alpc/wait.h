@@ -45,6 +45,9 @@ bool deadline_passed(const struct deadline *deadline);
 /* CLOCK_MONOTONIC in nanoseconds */
 uint64_t monotonic_ns(void);
 
+/* no sleep is longer than this: a wake-up that was lost, or went to a thread that is suspended, is a delay of so long */
+#define MOST_SLEEP_NS 1000000000
+
 /* the deadline, but no later than this many nanoseconds from now */
 struct deadline deadline_within(const struct deadline *deadline, uint64_t ns);
 
