@@ -111,7 +111,9 @@ static bool client_reply(struct client *client, const struct request_type *type,
         free(data);
         return true;
     }
-    /* descriptors go with the first byte; a client that leaves no room for that one has sent requests without reading */
+    /*
+     * descriptors go with the first byte; a client that leaves no room for that one has sent requests without reading
+     */
     if (sent <= 0 && (fd_count || (sent == -1 && errno != EAGAIN)))
     {
         free(data);

@@ -4,7 +4,8 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A port's handles are file handles of Wine's for one opening of a memfd.  The kernel tells when nobody has the file open
+ * A port's handles are file handles of Wine's for one opening of a memfd.  The kernel tells when nobody has the file
+ * open
  * any more, in whatever process and however it ended, for a memfd has no other name; the server keeps no descriptor.
  */
 
@@ -31,7 +32,8 @@ struct watch
 
 /*
  * Makes the file for a handle, with this content, and begins to watch it.  The program opens it once through
- * /proc/PID/fd/N and closes the descriptor.  closed is called when no one has the file open any more: the last handle was
+ * /proc/PID/fd/N and closes the descriptor.  closed is called when no one has the file open any more: the last handle
+ * was
  * closed, or the descriptor never led to one.  *fd is that descriptor, which the caller owns; -1 on failure.
  *   STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES
  */

@@ -4,11 +4,13 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Three kinds of shared memory, beside the page of each process (process_page.h), carry the data path (docs/design.md 5):
+ * Three kinds of shared memory, beside the page of each process (process_page.h), carry the data path (docs/design.md
+ * 5):
  *
  *   channel   one per connection, written by both ends and by alpcserver: the cells that hold messages, and the queue
  *             of the client communication port
- *   queue     the main queue of a connection port in two parts: the post, written by every client, and the desk, written
+ *   queue     the main queue of a connection port in two parts: the post, written by every client, and the desk,
+ * written
  *             by the processes that hold the port and read-only for clients
  *   roster    one per connection port: who is at the other end of each connection; written by alpcserver only
  *
@@ -43,7 +45,8 @@ enum port_kind
 /* ---------------------------------------------------------------------------------------------- queue */
 
 /*
- * A queue is a bounded ring of 64-bit entries.  Position t, counted from 0, stands in slot t modulo the size and carries
+ * A queue is a bounded ring of 64-bit entries.  Position t, counted from 0, stands in slot t modulo the size and
+ * carries
  * the tag of its round, so that a slot tells by itself whether it has been posted for position t: one compare-and-swap
  * posts a message, one more takes it off, and a process that is killed between any two instructions leaves either the
  * old or the new state.  Entries are hints: the state of the cell that an entry names decides what is received.
@@ -83,7 +86,8 @@ struct queue_desk
 /* ---------------------------------------------------------------------------------------------- cell */
 
 /*
- * A cell holds one message for as long as the message lives, with its answer in the same place.  Each end allocates only
+ * A cell holds one message for as long as the message lives, with its answer in the same place.  Each end allocates
+ * only
  * from its own cells.  What a cell is doing, and by whom, is told by its state word alone; which phase may follow which
  * is the table in cell.h.
  *
@@ -150,7 +154,8 @@ struct cell
     _Atomic uint32_t attached;  /* mask of what stands in .attachments, see attachment.h */
     /*
      * The signal changes when an answer has been written.  A thread that spins reads this line and not the one above,
-     * which the thread that answers would otherwise have to get back with each access; and finds in it all that it needs
+     * which the thread that answers would otherwise have to get back with each access; and finds in it all that it
+     * needs
      * to know of the answer.
      */
     _Alignas(SHM_LINE) _Atomic uint32_t signal;
@@ -167,7 +172,10 @@ struct cell
 #define CELL_COUNT ((1u << CELL_INDEX_BITS) - 2) /* ordinary cells of one end */
 #define CELL_ID(end, index) ((uint32_t)(end) << CELL_INDEX_BITS | (index))
 #define CELL_END(id) ((enum alpc_end)((id) >> CELL_INDEX_BITS & 1))
-/* two cells of the client's that only alpcserver writes: the connection request, and the notice that the client is gone */
+/*
+ * two cells of the client's that only alpcserver writes: the connection request, and the notice that the client is
+ * gone
+ */
 #define CELL_CONNECT CELL_ID(END_CLIENT, CELL_COUNT)
 #define CELL_CLOSED CELL_ID(END_CLIENT, CELL_COUNT + 1)
 #define CELL_NONE 0xffffffffu
@@ -280,7 +288,8 @@ struct roster_entry
  * finds its message: 14 bits of slot, one of the cell's end, 16 of cell and generation; bit 31 stays clear for resource
  * reserves.  Most connections use few cells, and those are used again soon: they get most bits of generation.
  *
- *   0ggggggggggg cccc      the first 14 cells, the connection request, the notice that the client is gone: 2048 generations
+ *   0ggggggggggg cccc      the first 14 cells, the connection request, the notice that the client is gone: 2048
+ * generations
  *   10gggggg cccccccc      the next 256: 64 generations
  *   11 cccccccccccccc      any other: they are in use only with hundreds of messages under way
  */

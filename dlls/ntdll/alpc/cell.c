@@ -16,21 +16,23 @@
 #define STEP(event, from, to, who) [EVENT_##event][CELL_##from] = CELL_##to + 1,
 #define STEP_TO(event, from, to, who)                                                                                  \
     [EVENT_##event + END_CLIENT][CELL_##from] = CELL_##to + END_CLIENT + 1,                                            \
-                             [EVENT_##event + END_SERVER][CELL_##from] = CELL_##to + END_SERVER + 1,
+                     [EVENT_##event + END_SERVER][CELL_##from] = CELL_##to + END_SERVER + 1,
 #define STEP_SAME(event, from, to, who)                                                                                \
     [EVENT_##event][CELL_##from + END_CLIENT] = CELL_##to + END_CLIENT + 1,                                            \
-                             [EVENT_##event][CELL_##from + END_SERVER] = CELL_##to + END_SERVER + 1,
+                                  [EVENT_##event][CELL_##from + END_SERVER] = CELL_##to + END_SERVER + 1,
 #define STEP_OTHER(event, from, to, who)                                                                               \
     [EVENT_##event][CELL_##from + END_CLIENT] = CELL_##to + END_SERVER + 1,                                            \
-                             [EVENT_##event][CELL_##from + END_SERVER] = CELL_##to + END_CLIENT + 1,
+                                  [EVENT_##event][CELL_##from + END_SERVER] = CELL_##to + END_CLIENT + 1,
 #define STEP_OUT(event, from, to, who)                                                                                 \
-    [EVENT_##event][CELL_##from + END_CLIENT] = CELL_##to + 1, [EVENT_##event][CELL_##from + END_SERVER] = CELL_##to + 1,
+    [EVENT_##event][CELL_##from + END_CLIENT] = CELL_##to + 1,                                                         \
+                                  [EVENT_##event][CELL_##from + END_SERVER] = CELL_##to + 1,
 #define STEP_AT(event, from, to, who)                                                                                  \
     [EVENT_##event + END_CLIENT][CELL_##from + END_CLIENT] = CELL_##to + END_CLIENT + 1,                               \
-                             [EVENT_##event + END_SERVER][CELL_##from + END_SERVER] = CELL_##to + END_SERVER + 1,
+                                               [EVENT_##event + END_SERVER][CELL_##from + END_SERVER] =                \
+                                                   CELL_##to + END_SERVER + 1,
 #define STEP_FROM(event, from, to, who)                                                                                \
     [EVENT_##event + END_CLIENT][CELL_##from + END_CLIENT] = CELL_##to + 1,                                            \
-                             [EVENT_##event + END_SERVER][CELL_##from + END_SERVER] = CELL_##to + 1,
+                                               [EVENT_##event + END_SERVER][CELL_##from + END_SERVER] = CELL_##to + 1,
 
 const uint8_t cell_after[EVENT_COUNT][CELL_PHASE_MASK + 1] = { CELL_STEPS(STEP, STEP_TO, STEP_SAME, STEP_OTHER,
                                                                           STEP_OUT, STEP_AT, STEP_FROM) };
@@ -277,8 +279,8 @@ void cell_sleep(struct channel *channel, struct cell *cell, uint64_t state, uint
     const struct deadline most = deadline_within(deadline, MOST_SLEEP_NS);
     uint64_t waiting = state | CELL_WAITING;
 
-    if (state != waiting && !atomic_compare_exchange_strong_explicit(&cell->state, &state, waiting, memory_order_seq_cst,
-                                                                     memory_order_relaxed))
+    if (state != waiting && !atomic_compare_exchange_strong_explicit(&cell->state, &state, waiting,
+                                                                     memory_order_seq_cst, memory_order_relaxed))
         return;
     /* whoever cuts the link looks for sleepers afterwards */
     if (!(atomic_load_explicit(&channel->header->link, memory_order_seq_cst) & lost))
@@ -295,7 +297,8 @@ void cell_wake(struct cell *cell)
 
 /* calls visit for each cell in use that can be reached, with the two of alpcserver's first and last */
 static void for_each_cell(struct channel *channel,
-                          void (*visit)(struct channel *channel, uint32_t id, struct cell *cell, uint64_t state, void *arg),
+                          void (*visit)(struct channel *channel, uint32_t id, struct cell *cell, uint64_t state,
+                                        void *arg),
                           void *arg)
 {
     enum alpc_end owner;
@@ -531,7 +534,7 @@ static enum cell_event fate(const struct channel *channel, uint32_t id, struct c
             return acts(dead, state) ? EVENT_DONE : EVENT_COUNT;
         case CELL_ANSWER:
             return is_dead(dead, atomic_load(&cell->requester), atomic_load(&cell->requester_process)) ? EVENT_DONE
-                                                                                                     : EVENT_COUNT;
+                                                                                                       : EVENT_COUNT;
         default:
             return EVENT_COUNT;
         }
@@ -556,7 +559,8 @@ static void bury(struct channel *channel, uint32_t id, struct cell *cell, uint64
     if (cell_phase(state) == CELL_ENDING + dead->end && acts(dead, state))
     {
         attachment_release(channel, id, cell);
-        atomic_compare_exchange_strong(&cell->state, &state, cell_word(CELL_FREE, cell_gen(state), (struct cell_actor){ 0 }));
+        atomic_compare_exchange_strong(&cell->state, &state,
+                                       cell_word(CELL_FREE, cell_gen(state), (struct cell_actor){ 0 }));
         return;
     }
     /* who answered may have died before it woke who waits */
@@ -564,8 +568,7 @@ static void bury(struct channel *channel, uint32_t id, struct cell *cell, uint64
         cell_wake(cell);
     do
         event = fate(channel, id, cell, state, dead);
-    while (event != EVENT_COUNT && --tries &&
-           !cell_step(channel, id, cell, &state, event, (struct cell_actor){ 0 }));
+    while (event != EVENT_COUNT && --tries && !cell_step(channel, id, cell, &state, event, (struct cell_actor){ 0 }));
 }
 
 void cell_bury(struct channel *channel, const struct cell_dead *dead)

@@ -57,7 +57,8 @@ bool channel_map(struct channel *channel, int fd, bool lazy)
 
 bool channel_map_far(struct channel *channel, int fd)
 {
-    void *far = mmap(NULL, CHANNEL_FAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, CHANNEL_FAR_OFFSET);
+    void *far =
+        mmap(NULL, CHANNEL_FAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, CHANNEL_FAR_OFFSET);
 
     if (far == MAP_FAILED)
         return false;
@@ -74,7 +75,8 @@ uint8_t *channel_map_lazily(struct channel *channel)
         return NULL;
     munmap(whole, CHANNEL_FAR_OFFSET);
     far = whole + CHANNEL_FAR_OFFSET;
-    if (atomic_compare_exchange_strong_explicit(&channel->far, &others, far, memory_order_acq_rel, memory_order_acquire))
+    if (atomic_compare_exchange_strong_explicit(&channel->far, &others, far, memory_order_acq_rel,
+                                                memory_order_acquire))
         return far;
     munmap(far, CHANNEL_FAR_SIZE);
     return others;

@@ -36,7 +36,8 @@ struct channel
 };
 
 /*
- * Makes the memory of a new channel: a sealed memfd, close-on-exec, which the caller owns; or -1 with errno.  gen_base is
+ * Makes the memory of a new channel: a sealed memfd, close-on-exec, which the caller owns; or -1 with errno. 
+ * gen_base is
  * any number; those of connections that have the same slot one after the other should not be the same.
  */
 int channel_create(uint64_t connection, uint32_t gen_base);
@@ -85,7 +86,10 @@ static inline bool channel_reaches(const struct channel *channel, uint32_t lengt
     return length <= CELL_INLINE_SIZE || channel_far(channel);
 }
 
-/* where length bytes of the cell's payload, which can be reached, stand; the two cells of alpcserver's have windows too */
+/*
+ * where length bytes of the cell's payload, which can be reached, stand; the two cells of alpcserver's have windows
+ * too
+ */
 static inline uint8_t *channel_data(const struct channel *channel, uint32_t id, struct cell *cell, uint32_t length)
 {
     if (length <= CELL_INLINE_SIZE)
@@ -118,7 +122,8 @@ static inline uint32_t channel_message_id(const struct channel *channel, uint32_
 }
 
 /*
- * Announces a cell to one of the ends, where it goes to the end of the queue; its position goes to *position unless that
+ * Announces a cell to one of the ends, where it goes to the end of the queue; its position goes to *position unless
+ * that
  * is NULL.  A thread that sleeps there is woken.  Returns false when the queue has no room.
  */
 bool channel_announce(struct channel *channel, enum alpc_end end, uint32_t cell, uint32_t gen, uint64_t *position);

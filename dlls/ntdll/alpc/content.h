@@ -29,7 +29,8 @@ void content_write(struct thread *thread, const struct message_ref *ref, struct 
                    const struct message_out *out, uint32_t flags, enum cell_event undone);
 
 /*
- * Reads what a cell in this state holds for the receiving end.  What type it has follows from who sent it and the phase.
+ * Reads what a cell in this state holds for the receiving end.  What type it has follows from who sent it and the
+ * phase.
  * Returns false when it makes no sense.
  */
 bool content_read(const struct message_ref *ref, uint64_t state, struct content *content);

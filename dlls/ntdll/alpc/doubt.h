@@ -19,7 +19,8 @@
 void doubt_begin(struct port *port);
 
 /*
- * Looks at some connections for messages that were sent before the doubt began and are announced no more; announces them
+ * Looks at some connections for messages that were sent before the doubt began and are announced no more; announces
+ * them
  * again.  Returns true if it found one.
  */
 bool doubt_search(struct thread *thread, struct port *port);

@@ -110,7 +110,9 @@ static NTSTATUS alloc_cell(struct thread *thread, struct connection *connection,
     return STATUS_SUCCESS;
 }
 
-/* puts a cell that stands in phase QUEUED of this end into the end's queue; undone is what becomes of it without room */
+/*
+ * puts a cell that stands in phase QUEUED of this end into the end's queue; undone is what becomes of it without room
+ */
 static NTSTATUS enqueue(struct thread *thread, struct message_ref *ref, enum alpc_end end, enum cell_event undone)
 {
     struct deadline room = deadline_never;
@@ -282,7 +284,10 @@ NTSTATUS message_answer(struct thread *thread, struct connection *connection, co
     return status;
 }
 
-/* ---------------------------------------------------------------------------------------------- waiting for an answer */
+/*
+ * ---------------------------------------------------------------------------------------------- waiting for an
+ * answer
+ */
 
 /* what becomes of a message whose answer this thread takes */
 static enum cell_event event_after(const struct content *content)

@@ -5,7 +5,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A receiver looks at the entry and at the cell that it names, and takes the entry off; then the cell is its own to
- * claim.  Who dies in between leaves a message that is queued but not announced, which whoever buries it announces again.
+ * claim.  Who dies in between leaves a message that is queued but not announced, which whoever buries it announces
+ * again.
  */
 
 #include "receive.h"
@@ -54,8 +55,7 @@ static bool sender_gone(const struct connection *connection)
 
     if (entry)
         return roster_state(entry) == ROSTER_CLOSED;
-    return channel_link(&connection->channel) &
-           (connection->end == END_CLIENT ? LINK_SERVER_GONE : LINK_CLIENT_GONE);
+    return channel_link(&connection->channel) & (connection->end == END_CLIENT ? LINK_SERVER_GONE : LINK_CLIENT_GONE);
 }
 
 /* whether alpcserver's record allows that the client says this */
@@ -78,7 +78,10 @@ static bool is_allowed(const struct connection *connection, uint32_t id)
     }
 }
 
-/* what a sender left behind undelivered when it went is canceled with it, unless somebody was waiting for it [4.11, 4.7] */
+/*
+ * what a sender left behind undelivered when it went is canceled with it, unless somebody was waiting for it [4.11,
+ * 4.7]
+ */
 static bool is_canceled(const struct connection *connection, uint32_t id, uint64_t state)
 {
     if (cell_phase(state) == CELL_CANCELED + connection->end)
@@ -109,7 +112,8 @@ static enum look look_at(struct connection *connection, struct arrival *arrival)
     arrival->state = cell_state(ref->cell);
     if (cell_is(arrival->state, CELL_WITHDRAWN + end, ref->gen))
         return LOOK_WITHDRAWN;
-    if (!cell_is(arrival->state, CELL_QUEUED + end, ref->gen) && !cell_is(arrival->state, CELL_CANCELED + end, ref->gen))
+    if (!cell_is(arrival->state, CELL_QUEUED + end, ref->gen) &&
+        !cell_is(arrival->state, CELL_CANCELED + end, ref->gen))
         return LOOK_NOTHING;
     if (cell_phase(arrival->state) == CELL_QUEUED + end && !is_allowed(connection, ref->id))
         return LOOK_NOTHING;
@@ -166,7 +170,8 @@ static bool read_port_context(const struct port *port, const struct connection *
 }
 
 /*
- * Copies out a message that this thread has claimed.  One that is read is over then.  One that is held may have been given
+ * Copies out a message that this thread has claimed.  One that is read is over then.  One that is held may have been
+ * given
  * up meanwhile: as long as its cell was not used again it was whole.
  */
 static bool copy_out(struct thread *thread, struct arrival *arrival, struct message_in *in)
@@ -208,7 +213,9 @@ static bool claim(struct thread *thread, const struct port *port, struct arrival
     return copy_out(thread, arrival, in);
 }
 
-/* ---------------------------------------------------------------------------------------------- the port's own queue */
+/*
+ * ---------------------------------------------------------------------------------------------- the port's own queue
+ */
 
 /* the connection that a queue entry belongs to; in use until thread_release */
 static NTSTATUS find_connection(struct thread *thread, struct port *port, uint32_t slot, struct connection **connection)
@@ -291,7 +298,9 @@ static NTSTATUS receive_next(struct thread *thread, struct port *port, struct me
     return STATUS_NO_MORE_ENTRIES;
 }
 
-/* ---------------------------------------------------------------------------------------------- a communication port */
+/*
+ * ---------------------------------------------------------------------------------------------- a communication port
+ */
 
 /* whether what stands at the position is for a receive on this connection's server communication port [4.1] */
 static bool is_for(const struct connection *connection, const struct queue_entry *entry)
