@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "tools/file.h"
@@ -198,6 +199,17 @@ static bool copy_file(const char *from, const char *to, mode_t mode, struct erro
     return done;
 }
 
+/* file capabilities, as some give them to Wine's preloader, go along where the user may give them (CAVEATS.md) */
+static void copy_capabilities(const char *from, const char *to)
+{
+    static const char name[] = "security.capability";
+    char value[64];
+    ssize_t size = getxattr(from, name, value, sizeof(value));
+
+    if (size > 0)
+        setxattr(to, name, value, (size_t)size, 0);
+}
+
 static bool copy_program(const struct host *host, const char *tree, const char *path, struct error *error)
 {
     char *copy;
@@ -207,6 +219,8 @@ static bool copy_program(const struct host *host, const char *tree, const char *
         return true; /* absent, a script, or 32-bit: a link will do */
     copy = mirror(host, tree, path);
     done = copy_file(path, copy, 0777, error);
+    if (done)
+        copy_capabilities(path, copy);
     free(copy);
     return done;
 }
