@@ -338,7 +338,7 @@ static void *await_signal(void *arg)
 }
 
 /* hands a connection of its own to the parent, and stays until it is killed: alpcserver takes it for the program */
-static void __attribute__((noreturn)) stand_in(int parent)
+static void __attribute__((noreturn)) stand_in(int parent, pid_t parent_pid)
 {
     struct control control = CONTROL_INIT;
     union
@@ -355,6 +355,8 @@ static void __attribute__((noreturn)) stand_in(int parent)
     sigset_t usr1;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent_pid) /* it was killed before that */
+        _exit(98);
     if (program_setup)
         program_setup();
     CHECK(!control_connect(&control, false));
@@ -385,13 +387,14 @@ void begin_program(struct peer *peer)
     struct msghdr message = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room.buffer, .msg_controllen = sizeof(room.buffer)
     };
+    pid_t parent_pid = getpid();
     int pair[2];
 
     *peer = (struct peer){ .control = CONTROL_INIT, .fds = { -1, -1, -1, -1 } };
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     fflush(NULL);
     if (!(peer->pid = fork()))
-        stand_in(pair[1]);
+        stand_in(pair[1], parent_pid);
     assert_int_not_equal(peer->pid, -1);
     close(pair[1]);
     assert_int_equal(recvmsg(pair[0], &message, MSG_CMSG_CLOEXEC), 1);
