@@ -16,6 +16,8 @@
 
 /* more than a connection port can hold of messages that wait */
 #define MANY 140000
+#define PART 1000
+#define ENOUGH 8000 /* ms */
 /* so often may the sender be told that there is no room before it gives up, which would take very long otherwise */
 #define PATIENCE 20
 
@@ -79,14 +81,22 @@ static void test_other_client(struct agent *server, struct agent *client)
     struct agent *second = agent_beside(client), *helper = agent_beside(client);
     struct connected c[2];
     PORT_MESSAGE request;
+    const ULONGLONG begun = GetTickCount64();
+    BOOL full = FALSE;
+    ULONG done;
 
     open_connection(&c[0], server, client);
     open_another(&c[1], &c[0], second, (PVOID)1);
-    /* it takes a while, so two threads do it, in one of the modes */
-    begin_flood(client, c[0].port, server->process ? MANY / 2 : 1000);
-    begin_flood(helper, c[0].port, server->process ? MANY / 2 : 1000);
-    ok_status("4.4", end(client), STATUS_SUCCESS);
-    ok_status("4.4", end(helper), STATUS_SUCCESS);
+    /* in one of the modes, by two threads, in parts that do not look like hanging; a busy machine gets less far */
+    for (done = 0; done < (server->process ? MANY : 2000) && !full && GetTickCount64() - begun < ENOUGH;
+         done += 2 * PART)
+    {
+        begin_flood(client, c[0].port, PART);
+        begin_flood(helper, c[0].port, PART);
+        ok_status("4.4", end(client), STATUS_SUCCESS);
+        ok_status("4.4", end(helper), STATUS_SUCCESS);
+        full = client->call->length || helper->call->length;
+    }
     ok_status("4.4", send_message(second, c[1].port, DATAGRAM, "datagram", 8), STATUS_SUCCESS);
     begin_request(second, c[1].port, "request", 7);
     ok(!finished(second, 10), "[4.4] nobody can have answered\n");
@@ -118,7 +128,7 @@ static void test_busy_server(struct agent *server, struct agent *client)
     open_another(&c[1], &c[0], second, (PVOID)1);
     for (i = 0; i < 20; i++)
     {
-        begin_flood(client, c[0].port, 500);
+        begin_flood(client, c[0].port, 200);
         for (k = 0; k < 3; k++)
             if (!receive_now(server, c[0].listening))
             {
@@ -129,7 +139,7 @@ static void test_busy_server(struct agent *server, struct agent *client)
                 canceled += type == LPC_CANCELED;
             }
         ok_status("4.4", end(client), STATUS_SUCCESS);
-        ok(client->call->count == 500, "[4.4] %lu of 500 requests could be made\n", client->call->count);
+        ok(client->call->count == 200, "[4.4] %lu of 200 requests could be made\n", client->call->count);
     }
     while (!receive_now(server, c[0].listening))
     {
@@ -153,10 +163,16 @@ static void test_busy_server(struct agent *server, struct agent *client)
 static void test_from_server(struct agent *server, struct agent *client)
 {
     struct connected c;
+    ULONG done;
 
     open_connection(&c, server, client);
-    begin_flood(server, c.comm, 20000);
-    ok_status("4.4", end(server), STATUS_SUCCESS);
+    for (done = 0; done < 4000; done += PART)
+    {
+        begin_flood(server, c.comm, PART);
+        ok_status("4.4", end(server), STATUS_SUCCESS);
+        if (server->call->length)
+            break;
+    }
     expect_nothing(client, c.port, "4.4");
     ok_status("4.4", send_message(server, c.comm, DATAGRAM, "datagram", 8), STATUS_SUCCESS);
     expect(client, c.port, "4.4", LPC_DATAGRAM, "datagram", 8);

@@ -161,7 +161,7 @@ static const struct
 {
     DWORD pause;
     unsigned int rounds, may_fail;
-} stages[] = { { 0, 25, 3 }, { 1, 25, 3 }, { 5, 12, 1 }, { 20, 6, 1 }, { 50, 4, 1 } };
+} stages[] = { { 0, 25, 12 }, { 1, 25, 6 }, { 5, 12, 2 }, { 20, 6, 1 }, { 50, 4, 1 } };
 
 static void test_one(struct agent *server, struct agent *client, BOOL back)
 {
