@@ -74,7 +74,8 @@ static uint64_t word_after(uint64_t state, enum cell_event event, enum cell_phas
     /* who was at it still is: the thread that answers what is given up has to be known if it dies */
     if (event == EVENT_GIVE_UP)
         actor = cell_actor(state);
-    if (is_end(to))
+    /* only a first answer goes to a queue, and one that found no room there has not been given */
+    if (is_end(to) || (event == EVENT_UNDO && cell_in(state, CELL_QUEUED)))
         answered = 0;
     return cell_word(to, cell_gen(state), actor) | answered | (sleeps_on(to) ? state & CELL_WAITING : 0);
 }
@@ -359,6 +360,7 @@ struct missing
     const struct cell_set *candidates; /* NULL in the first round */
     struct cell_set found;
     bool any;
+    bool full; /* the queue had no room for one: no other is tried, which takes long */
 };
 
 static void find_missing(struct channel *channel, uint32_t id, struct cell *cell, uint64_t state, void *arg)
@@ -378,15 +380,18 @@ static void find_missing(struct channel *channel, uint32_t id, struct cell *cell
 
 static void announce_found(struct channel *channel, uint32_t id, struct cell *cell, uint64_t state, void *arg)
 {
-    const struct missing *missing = arg;
+    struct missing *missing = arg;
 
     if (!has(&missing->found, id))
         return;
     if (cell_phase(state) == CELL_WITHDRAWN + missing->end)
         cell_step(channel, id, cell, &state, EVENT_DONE, (struct cell_actor){ 0 });
     else if ((cell_phase(state) == CELL_QUEUED + missing->end || cell_phase(state) == CELL_CANCELED + missing->end) &&
-             !channel_announce(channel, missing->end, id, cell_gen(state), NULL))
+             !missing->full && !channel_announce(channel, missing->end, id, cell_gen(state), NULL))
+    {
+        missing->full = true;
         atomic_fetch_or(&channel->unannounced, 1u << missing->end);
+    }
 }
 
 /*

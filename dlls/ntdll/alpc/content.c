@@ -63,7 +63,9 @@ bool content_read(const struct message_ref *ref, uint64_t state, struct content 
 {
     const struct cell_content *from = cell_content(ref->cell, state);
     enum alpc_end end = ref->connection->end;
-    bool is_answer = CELL_END(ref->id) == end || cell_phase(state) == CELL_ANSWER + end;
+    /* in a cell of its own, or awaited, an end finds answers only; the answer to a callback may have been queued again */
+    bool awaited = CELL_END(ref->id) == end || cell_phase(state) == CELL_ANSWER + end;
+    bool is_answer = awaited || state & CELL_ANSWERED;
     uint32_t length = load(&from->length);
 
     content->flags = load(&from->flags);
@@ -74,7 +76,7 @@ bool content_read(const struct message_ref *ref, uint64_t state, struct content 
     content->payload_length = (uint16_t)(length >> 16);
     content->type = type_of(ref->id, is_answer, content->flags, end);
     return content->data_length <= content->payload_length && content->payload_length <= CELL_MAX_PAYLOAD &&
-           is_answer == !!(state & CELL_ANSWERED);
+           (!awaited || state & CELL_ANSWERED);
 }
 
 void content_cancel(struct content *content)

@@ -15,22 +15,25 @@
 /* cells have the time of a coarse clock, and are announced a moment later */
 #define SLACK_NS 20000000
 
-void doubt_begin(struct port *port)
-{
-    struct doubt *doubt = &port->doubt;
-
-    atomic_store_explicit(&doubt->position, queue_head(port->queue) + queue_length(port->queue), memory_order_relaxed);
-    atomic_store_explicit(&doubt->time, coarse_ns(), memory_order_relaxed);
-    atomic_store_explicit(&doubt->slot, 1, memory_order_relaxed);
-    atomic_store_explicit(&doubt->set, 1, memory_order_release);
-}
-
 /* whether everything that was announced before the doubt has been received */
 static bool has_passed(const struct port *port)
 {
     uint64_t position = atomic_load_explicit(&port->doubt.position, memory_order_relaxed);
 
     return queue_head(port->queue) - position <= INT64_MAX;
+}
+
+void doubt_begin(struct port *port)
+{
+    struct doubt *doubt = &port->doubt;
+
+    /* measuring the queue for each of many lies would take the square of their number */
+    if (!doubt_is_set(port) || has_passed(port))
+        atomic_store_explicit(&doubt->position, queue_head(port->queue) + queue_length(port->queue),
+                              memory_order_relaxed);
+    atomic_store_explicit(&doubt->time, coarse_ns(), memory_order_relaxed);
+    atomic_store_explicit(&doubt->slot, 1, memory_order_relaxed);
+    atomic_store_explicit(&doubt->set, 1, memory_order_release);
 }
 
 /* announcing a message twice does no harm but that the second entry leads nowhere */

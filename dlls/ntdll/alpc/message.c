@@ -136,7 +136,7 @@ static uint32_t await_acceptance(struct connection *connection)
     struct deadline accepted = deadline_in(ACCEPT_WAIT_NS);
     uint32_t stage;
 
-    while ((stage = channel_link(&connection->channel)) == LINK_ACCEPTING && !connection->impatient)
+    while ((stage = channel_link(&connection->channel) & LINK_STAGE_MASK) == LINK_ACCEPTING && !connection->impatient)
     {
         sched_yield();
         connection->impatient = deadline_passed(&accepted);
@@ -332,6 +332,15 @@ static NTSTATUS take_answer(struct thread *thread, struct message_ref *ref, stru
     return STATUS_SUCCESS;
 }
 
+/* without room in its queue the holder learns of it when it answers */
+static void tell_canceled(const struct message_ref *ref, enum alpc_end holder)
+{
+    struct deadline room = deadline_never;
+
+    while (!channel_announce(&ref->connection->channel, holder, ref->id, ref->gen, NULL) && wait_for_room(&room))
+        ;
+}
+
 /*
  * Gives up a message: what the other end has not received yet goes without a trace, what it holds is told to it as
  * canceled.  Returns false when the answer has come after all.
@@ -352,7 +361,7 @@ static bool give_up(struct thread *thread, const struct message_ref *ref)
             return true;
     } while (!cell_step(&connection->channel, ref->id, ref->cell, &state, EVENT_GIVE_UP, actor_of(thread, connection)));
     if (cell_phase(state) == CELL_CANCELED + peer)
-        channel_announce(&connection->channel, peer, ref->id, ref->gen, NULL);
+        tell_canceled(ref, peer);
     return true;
 }
 

@@ -150,14 +150,14 @@ static void drop(struct thread *thread, struct arrival *arrival)
 static enum cell_event claim_event(const struct arrival *arrival)
 {
     const struct content *content = &arrival->content;
-    bool own = CELL_END(arrival->ref.id) == arrival->ref.connection->end;
+    bool is_answer = arrival->state & CELL_ANSWERED;
 
     if (content->type == LPC_CANCELED)
         return EVENT_DONE;
     if (!(content->type & LPC_CONTINUATION_REQUIRED))
         return EVENT_READ;
     /* an answer that did not release the message can only be released; one that is a request can be answered */
-    return own && !(content->flags & CONTENT_SYNC) ? EVENT_READ : EVENT_RECEIVE;
+    return is_answer && !(content->flags & CONTENT_SYNC) ? EVENT_READ : EVENT_RECEIVE;
 }
 
 /* false when the server has closed the connection meanwhile, and another may have its slot and its context there */
@@ -185,8 +185,12 @@ static bool copy_out(struct thread *thread, struct arrival *arrival, struct mess
 
     if (!cell_in(arrival->state, CELL_READING))
     {
+        uint64_t now;
+
         content_deliver(content, in, process, payload);
-        return cell_gen(cell_state(ref->cell)) == ref->gen;
+        atomic_thread_fence(memory_order_acquire);
+        now = cell_state(ref->cell); /* the generation changes only when the next message is sent */
+        return cell_gen(now) == ref->gen && cell_phase(now) != CELL_OWNED;
     }
     thread_copy_begin(thread, channel, ref->id, ref->cell, ref->gen, event);
     content_deliver(content, in, process, payload);
@@ -199,7 +203,8 @@ static bool copy_out(struct thread *thread, struct arrival *arrival, struct mess
 static bool claim(struct thread *thread, const struct port *port, struct arrival *arrival, struct message_in *in)
 {
     struct connection *connection = arrival->ref.connection;
-    bool fresh = CELL_END(arrival->ref.id) != connection->end && arrival->content.type != LPC_CANCELED;
+    bool fresh = CELL_END(arrival->ref.id) != connection->end && !(arrival->state & CELL_ANSWERED) &&
+                 arrival->content.type != LPC_CANCELED;
 
     if (!read_port_context(port, connection, &in->port_context) || !step(thread, arrival, claim_event(arrival)))
     {
@@ -235,10 +240,12 @@ static bool was_erased(const struct queue *queue, uint64_t position)
 }
 
 /* the entry is no good: takes it off; unless another has, or somebody made it so, it is a lie */
-static void discard(struct port *port, uint64_t position)
+static bool discard(struct port *port, uint64_t position)
 {
-    if (queue_take(port->queue, position) && !was_erased(port->queue, position))
-        doubt_begin(port);
+    if (!queue_take(port->queue, position) || was_erased(port->queue, position))
+        return false;
+    doubt_begin(port);
+    return true;
 }
 
 /* STATUS_NO_MORE_ENTRIES: nothing was behind this entry, go on with the next */
@@ -250,7 +257,10 @@ static NTSTATUS receive_entry(struct thread *thread, struct port *port, struct c
     switch (look_at(connection, arrival))
     {
     case LOOK_NOTHING:
-        discard(port, arrival->position);
+        /* a message that makes no sense is over, or it would be found missing for ever */
+        if (discard(port, arrival->position) && arrival->ref.cell &&
+            cell_is(arrival->state, CELL_QUEUED + connection->end, arrival->ref.gen))
+            step(thread, arrival, EVENT_DONE);
         return STATUS_NO_MORE_ENTRIES;
     case LOOK_WITHDRAWN:
         if (queue_take(port->queue, arrival->position))
@@ -267,7 +277,8 @@ static NTSTATUS receive_entry(struct thread *thread, struct port *port, struct c
 }
 
 /* STATUS_NO_MORE_ENTRIES when the queue is empty */
-static NTSTATUS receive_next(struct thread *thread, struct port *port, struct message_in *in)
+static NTSTATUS receive_next(struct thread *thread, struct port *port, struct message_in *in,
+                             const struct deadline *deadline)
 {
     /* a poster of nothing but lies must not keep the thread beyond its deadline */
     uint32_t most = 2u << port->queue->bits;
@@ -277,6 +288,10 @@ static NTSTATUS receive_next(struct thread *thread, struct port *port, struct me
     {
         struct connection *connection;
         NTSTATUS status;
+
+        /* not for who only looks, and takes what is there */
+        if (most % 1024 == 0 && !deadline_is_poll(deadline) && deadline_passed(deadline))
+            break;
 
         if (arrival.entry.slot == QUEUE_NOTHING)
         {
@@ -308,6 +323,15 @@ static bool is_for(const struct connection *connection, const struct queue_entry
     return entry->slot == connection->channel.slot && entry->cell != CELL_CONNECT && entry->cell != CELL_CLOSED;
 }
 
+/* where the main queue may hold something that this end's port has not looked at */
+static uint64_t first_unseen(const struct connection *connection)
+{
+    const struct queue *queue = &connection->main->queue;
+    uint64_t head = queue_head(queue), seen = atomic_load_explicit(&connection->seen, memory_order_relaxed);
+
+    return seen - head < UINT64_C(1) << queue->bits ? seen : head;
+}
+
 /*
  * Takes its client's messages out of the middle of the connection port's queue: whoever makes nothing of the entry has
  * the message.  STATUS_NO_MORE_ENTRIES when there is none
@@ -316,12 +340,10 @@ static NTSTATUS receive_own(struct thread *thread, struct port *port, struct mes
 {
     struct connection *connection = port->connection;
     struct queue *queue = &connection->main->queue;
-    uint64_t head = queue_head(queue), seen = atomic_load_explicit(&connection->seen, memory_order_relaxed);
     struct arrival arrival;
     NTSTATUS status;
 
-    arrival.position = seen - head < UINT64_C(1) << queue->bits ? seen : head;
-    for (; queue_peek_at(queue, arrival.position, &arrival.entry); arrival.position++)
+    for (arrival.position = first_unseen(connection); queue_peek_at(queue, arrival.position, &arrival.entry); arrival.position++)
     {
         enum look look = is_for(connection, &arrival.entry) ? look_at(connection, &arrival) : LOOK_NOTHING;
 
@@ -347,7 +369,7 @@ static void sleep_for_own(struct port *port, const struct deadline *deadline)
     uint32_t bell = atomic_load_explicit(&header->comm_bell, memory_order_seq_cst);
     struct queue_entry entry;
 
-    if (!queue_peek_at(queue, atomic_load_explicit(&port->connection->seen, memory_order_relaxed), &entry) &&
+    if (!queue_peek_at(queue, first_unseen(port->connection), &entry) &&
         connection_end_status(port->connection) == STATUS_PENDING)
         futex_wait(&header->comm_bell, bell, &most);
 }
@@ -393,15 +415,16 @@ static NTSTATUS end_of_port(const struct port *port)
     return connection_end_status(port->connection);
 }
 
-static NTSTATUS receive_any(struct thread *thread, struct port *port, struct message_in *in)
+static NTSTATUS receive_any(struct thread *thread, struct port *port, struct message_in *in,
+                            const struct deadline *deadline)
 {
-    return port->queue ? receive_next(thread, port, in) : receive_own(thread, port, in);
+    return port->queue ? receive_next(thread, port, in, deadline) : receive_own(thread, port, in);
 }
 
 static NTSTATUS receive_last(struct thread *thread, struct port *port, NTSTATUS reason, struct message_in *in)
 {
     /* a message may have been posted just before the end */
-    NTSTATUS status = receive_any(thread, port, in);
+    NTSTATUS status = receive_any(thread, port, in, &deadline_never);
 
     if (status != STATUS_NO_MORE_ENTRIES)
         return status;
@@ -472,7 +495,7 @@ NTSTATUS message_receive(struct thread *thread, struct port *port, struct messag
     NTSTATUS status;
 
     spin_begin(&spin, port->queue ? &port->queue->history : &port->connection->history);
-    while ((status = receive_any(thread, port, in)) == STATUS_NO_MORE_ENTRIES)
+    while ((status = receive_any(thread, port, in, deadline)) == STATUS_NO_MORE_ENTRIES)
     {
         uint64_t begun;
 
@@ -487,7 +510,7 @@ NTSTATUS message_receive(struct thread *thread, struct port *port, struct messag
             begin_wait(thread, port, &wait);
             continue;
         }
-        if (!slept && !poll && spin_again(&spin))
+        if (!slept && !poll && !(spin_pausing_ends(&spin) && deadline_passed(deadline)) && spin_again(&spin))
             continue;
         if (mended < MEND_MOST && mend(thread, port))
         {
