@@ -442,9 +442,11 @@ static void test_restarts(unsigned int count)
     wait_for_server();
     while (killed < count)
     {
-        pause_us(killed % 16 ? random_below(20000) : 110000);
-        worker = alpcserver_pid();
-        if (worker == last || kill(worker, SIGKILL))
+        while (!(worker = alpcserver_pid()) || worker == last)
+            pause_us(1000);
+        /* on a busy machine the next one comes late, and its time begins only then */
+        pause_us(killed % 16 ? random_below(20000) : 150000);
+        if (kill(worker, SIGKILL))
             continue;
         last = worker;
         if (++killed % 64)

@@ -359,6 +359,8 @@ static void run_visitor(UNICODE_STRING *name)
 
     if (!init_client(&client, NULL, GetCurrentProcessId() * 77))
         return;
+    /* the server may still be starting */
+    NtClose(connect_to(name, 60));
     while (!ended)
     {
         LARGE_INTEGER timeout = { .QuadPart = -10000LL * HANG_MS };
