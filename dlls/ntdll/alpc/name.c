@@ -9,9 +9,11 @@
 
 #include <time.h>
 
-/* a port that is being made has its name some microseconds before it is ready; so long, in ms, its readiness is awaited
+/*
+ * A port that is being made has its name some microseconds before it is ready, more when alpcserver dies meanwhile on a
+ * busy machine; so long, in ms, its readiness is awaited
  */
-#define READY_TRIES 50
+#define READY_TRIES 1000
 /* a UNICODE_STRING with its text, bytes */
 #define NAME_GUESS 0x200
 
