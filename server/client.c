@@ -155,10 +155,11 @@ static bool client_request(struct client *client)
     const struct request_header *header = (const void *)client->in;
     const struct request_type *type = &request_types[header->code];
     const void *data[PROTOCOL_MAX_DATA] = { NULL };
-    struct reply reply = { .fd_count = 0 };
+    struct reply reply;
     NTSTATUS status;
     bool keep;
 
+    memset(&reply, 0, sizeof(reply)); /* gaps and all: it is sent */
     if (!protocol_check(&type->request, client->in, header->size, data))
     {
         fprintf(stderr, "alpcserver: client %d sent a malformed %s\n", (int)client->caller.pid, type->name);

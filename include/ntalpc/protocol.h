@@ -124,12 +124,13 @@ struct record_header
     uint32_t type;
 };
 
+/* packed: a gap at its end would tell what was in alpcserver's memory */
 #define RECORD(name) struct name##_record { struct record_header header;
 #define U32(field) uint32_t field;
 #define U64(field) uint64_t field;
 #define TEXT(field) uint32_t field##_size;
 #define SECURITY(field) uint32_t field##_size;
-#define END(name) };
+#define END(name) } __attribute__((packed, aligned(4)));
 #include "records.h"
 #undef RECORD
 #undef U32
