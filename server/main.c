@@ -53,31 +53,20 @@ static void __attribute__((format(printf, 1, 2), noreturn)) fail(const char *for
 
 /* ---------------------------------------------------------------------------------------------- other servers */
 
-static bool is_locked(int fd, pid_t *holder)
-{
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-    if (fcntl(fd, F_GETLK, &lock) || lock.l_type == F_UNLCK)
-        return false;
-    *holder = lock.l_pid;
-    return true;
-}
-
 /* the processes that serve this prefix now; 0 if there are none */
 static struct keeper_pids find_server(void)
 {
     const struct timespec pause = { .tv_nsec = 10000000 };
     struct keeper_pids pids = { 0, 0 };
     int fd = open(prefix.lock, O_RDWR | O_CLOEXEC), tries;
-    pid_t holder = 0;
 
     if (fd == -1)
         return pids;
     /* who has just taken the lock has not written yet */
-    for (tries = 0; tries < 100 && is_locked(fd, &holder) && !(pids = keeper_pids(fd)).keeper; tries++)
+    for (tries = 0; tries < 100 && prefix_holder(&prefix) && !(pids = keeper_pids(fd)).keeper; tries++)
         nanosleep(&pause, NULL);
-    if (!pids.keeper && is_locked(fd, &holder))
-        pids.keeper = holder;
+    if (!pids.keeper)
+        pids.keeper = prefix_holder(&prefix);
     close(fd);
     return pids;
 }

@@ -8,6 +8,7 @@
 #include "tests/runner_server.h"
 
 #include "dlls/ntdll/alpc/control.h"
+#include "dlls/ntdll/alpc/prefix.h"
 
 #include <dirent.h>
 #include <limits.h>
@@ -17,10 +18,22 @@
 #include <unistd.h>
 
 static struct control control = CONTROL_INIT;
+static pid_t keeper;
+
+static pid_t find_keeper(void)
+{
+    struct prefix prefix;
+
+    return prefix_find(&prefix, false) ? 0 : prefix_holder(&prefix);
+}
 
 const char *server_open(void)
 {
-    return control.fd != -1 ? NULL : control_connect(&control, true);
+    const char *error = control.fd != -1 ? NULL : control_connect(&control, true);
+
+    if (!error)
+        keeper = find_keeper();
+    return error;
 }
 
 void server_close(void)
@@ -135,6 +148,15 @@ static bool count_mappings(uint32_t pid, unsigned int *count)
     return true;
 }
 
+/* the keeper has made another worker when the test has killed one: that is the same server */
+static bool reopen(void)
+{
+    if (!control_gone(&control))
+        return true;
+    control_disconnect(&control);
+    return keeper && find_keeper() == keeper && !control_connect(&control, false);
+}
+
 bool server_query(struct server_state *state)
 {
     struct dump_request request = { .messages = 0 };
@@ -143,7 +165,8 @@ bool server_query(struct server_state *state)
     uint32_t pid = 0;
 
     *state = (struct server_state){ 0 };
-    return control.fd != -1 && !control_call(&control, REQUEST_dump, &request, NULL, &reply, &records, NULL) &&
+    return control.fd != -1 && reopen() &&
+           !control_call(&control, REQUEST_dump, &request, NULL, &reply, &records, NULL) &&
            read_records(state, records, reply.records_size, &pid) && pid &&
            count_descriptors(pid, &state->descriptors) && count_mappings(pid, &state->mappings);
 }

@@ -10,7 +10,6 @@
 #include "prefix.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -87,18 +86,6 @@ static int start_server(void)
     return status;
 }
 
-/* whether some server has the prefix, if only to leave it */
-static bool server_there(const struct prefix *prefix)
-{
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    int fd = open(prefix->lock, O_RDWR | O_CLOEXEC);
-    bool there = fd != -1 && !fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK;
-
-    if (fd != -1)
-        close(fd);
-    return there;
-}
-
 #define CONNECT_TRIES 300
 #define CONNECT_PAUSE_NS 10000000
 #define START_EVERY 50 /* tries */
@@ -134,7 +121,7 @@ const char *control_connect(struct control *control, bool start)
         if (!start || (errno != ENOENT && errno != ECONNREFUSED))
             break;
         /* it may be starting for somebody else, or have been about to leave */
-        if (tries % START_EVERY == 0 && (status = start_server()) && (status == -1 || !server_there(&prefix)))
+        if (tries % START_EVERY == 0 && (status = start_server()) && (status == -1 || !prefix_holder(&prefix)))
         {
             if (status == -1 || ++failures == START_MOST)
                 return cannot_start(status);

@@ -8,6 +8,7 @@
 #include "prefix.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,4 +68,15 @@ const char *prefix_find(struct prefix *prefix, bool make)
     if ((error = check_private(base, make)))
         return error;
     return check_private(prefix->server_dir, make);
+}
+
+pid_t prefix_holder(const struct prefix *prefix)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    int fd = open(prefix->lock, O_RDWR | O_CLOEXEC);
+    bool there = fd != -1 && !fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK;
+
+    if (fd != -1)
+        close(fd);
+    return there ? lock.l_pid : 0;
 }

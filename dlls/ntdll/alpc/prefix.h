@@ -10,6 +10,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct prefix
 {
@@ -23,5 +24,8 @@ struct prefix
  * directories.  Returns NULL, or what is wrong in one line without a newline, which lives until the thread's next call.
  */
 const char *prefix_find(struct prefix *prefix, bool make);
+
+/* the process that has the prefix's lock, if only to leave it; 0 = none */
+pid_t prefix_holder(const struct prefix *prefix);
 
 #endif
