@@ -7,6 +7,8 @@
 
 #include "journal.h"
 
+#include "ntalpc/protocol.h"
+
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -17,7 +19,8 @@
 #include <uthash.h>
 
 #define JOURNAL_MAGIC UINT64_C(0x4c4e524a43504c41)
-#define JOURNAL_VERSION 1u
+/* the memory that it tells of has the layout that goes with the protocol */
+#define JOURNAL_VERSION (1u << 16 | PROTOCOL_VERSION)
 #define FIRST_ROOM 0x10000u
 #define MOST_DATA 0x1000000u
 

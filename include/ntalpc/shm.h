@@ -14,6 +14,9 @@
  *             by the processes that hold the port and read-only for clients
  *   roster    one per connection port: who is at the other end of each connection; written by alpcserver only
  *
+ * All that share it have the same PROTOCOL_VERSION (protocol.h), which changes with any of this.  A mark in the memory
+ * would be worth nothing: the peer could write over it before this process has looked.
+ *
  * Whoever reads a field that a peer can write copies it first, then checks the copy, then uses it.
  */
 
@@ -24,7 +27,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHM_VERSION 2u
 #define SHM_LINE 64
 
 /* the two ends of a connection */
@@ -213,8 +215,6 @@ struct channel_end
 
 struct channel_header
 {
-    uint32_t magic;
-    uint32_t version;
     uint64_t connection; /* alpcserver's number of the connection */
     uint32_t gen_base;   /* added to the generations in message ids: those of an earlier connection are others */
     _Alignas(SHM_LINE) _Atomic uint32_t link;
@@ -228,8 +228,6 @@ struct channel_header
     _Alignas(256) struct cell connect;
     struct cell closed;
 };
-
-#define CHANNEL_MAGIC 0x43504c41u /* "ALPC" */
 
 #define CHANNEL_RING_OFFSET 0x1000
 #define CHANNEL_NEAR_OFFSET (CHANNEL_RING_OFFSET + (8 << CLIENT_QUEUE_BITS))
@@ -256,11 +254,19 @@ struct port_file
 #define PORT_FILE_SIZE 0x504e54414c5043
 
 #define PORT_POST_SIZE (0x1000 + (8 << PORT_QUEUE_BITS)) /* the post, then the ring at 0x1000 */
-#define PORT_DESK_SIZE 0x1000
-
 /* connections of one connection port; slot 0 is never used, so that no message id is 0 */
 #define ROSTER_BITS 14
 #define ROSTER_SIZE (1u << ROSTER_BITS)
+
+/* what those who hold a connection port write, and its clients only read */
+struct port_desk
+{
+    struct queue_desk queue;
+    /* by slot: generation of the latest connection whose LPC_PORT_CLOSED has been received */
+    _Alignas(0x1000) _Atomic uint32_t told_closed[ROSTER_SIZE];
+};
+
+#define PORT_DESK_SIZE sizeof(struct port_desk)
 
 enum roster_state
 {
@@ -362,10 +368,8 @@ SHM_OFFSET(channel_end, sequence, 0x00);
 SHM_OFFSET(channel_end, limit, 0x04);
 SHM_OFFSET(channel_end, peak, 0x08);
 SHM_SIZE(channel_end, 0x40);
-SHM_OFFSET(channel_header, magic, 0x00);
-SHM_OFFSET(channel_header, version, 0x04);
-SHM_OFFSET(channel_header, connection, 0x08);
-SHM_OFFSET(channel_header, gen_base, 0x10);
+SHM_OFFSET(channel_header, connection, 0x00);
+SHM_OFFSET(channel_header, gen_base, 0x08);
 SHM_OFFSET(channel_header, link, 0x40);
 SHM_OFFSET(channel_header, max_payload, 0x44);
 SHM_OFFSET(channel_header, sharer, 0x48);
@@ -377,6 +381,10 @@ SHM_OFFSET(channel_header, desk, 0x140);
 SHM_OFFSET(channel_header, connect, 0x300);
 SHM_OFFSET(channel_header, closed, 0x440);
 SHM_SIZE(channel_header, 0x600);
+SHM_OFFSET(port_desk, queue, 0x0000);
+SHM_OFFSET(port_desk, told_closed, 0x1000);
+SHM_SIZE(port_desk, 0x11000);
+
 SHM_OFFSET(roster_entry, generation, 0x00);
 SHM_OFFSET(roster_entry, state, 0x04);
 SHM_OFFSET(roster_entry, port_context, 0x08);
@@ -394,7 +402,6 @@ _Static_assert(CHANNEL_HOT_SIZE <= CHANNEL_FAR_OFFSET, "channel parts");
 _Static_assert(CHANNEL_HOT_SIZE == CHANNEL_NEAR_OFFSET + 2 * CELL_NEAR * sizeof(struct cell), "near cells");
 _Static_assert(CHANNEL_FAR_CELLS_SIZE == (2u << CELL_INDEX_BITS) * sizeof(struct cell), "far cells");
 _Static_assert(CHANNEL_FAR_CELLS_SIZE <= CHANNEL_FAR_WINDOWS, "far parts");
-_Static_assert(sizeof(struct queue_desk) <= PORT_DESK_SIZE, "desk");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics");
 
 #endif

@@ -9,7 +9,6 @@
 
 #include "dlls/ntdll/alpc/channel.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -48,7 +47,6 @@ static struct cell *cell_at(uint32_t id)
 static void test_mapping(void **state)
 {
     struct channel other;
-    int fd;
 
     (void)state;
     begin();
@@ -72,17 +70,11 @@ static void test_mapping(void **state)
     assert_null(channel_cell(&other, CELL_NEAR));
     channel_unmap(&other);
 
-    /* what is something else */
-    channel.header->version++;
-    errno = 0;
-    assert_false(channel_map(&other, channel_fd, true));
-    assert_int_equal(errno, EPROTO);
+    /* a client that writes over all of it does not keep the server from mapping it */
+    memset(channel.header, 0xa5, CHANNEL_HOT_SIZE);
+    assert_true(channel_map(&other, channel_fd, true));
+    channel_unmap(&other);
     end();
-    fd = memfd_create("empty", MFD_CLOEXEC);
-    assert_int_equal(ftruncate(fd, CHANNEL_SIZE), 0);
-    assert_false(channel_map(&other, fd, true));
-    assert_int_equal(errno, EPROTO);
-    close(fd);
     assert_false(channel_map(&other, -1, true));
 }
 

@@ -303,9 +303,74 @@ static void test_forged_cells(void **state)
                 atomic_store(&cell->state, (uint64_t)gen << CELL_GEN_SHIFT | flags | phase);
                 CHECK(queue_put(&world.main.queue, (struct queue_entry){ SLOT, ids[i], gen }, &position));
                 /* an answer of its own making to a request that the server never made is still no request's answer */
-                receive_all(END_SERVER, 1u << LPC_REPLY);
+                receive_all(END_SERVER, CELL_END(ids[i]) == END_SERVER ? 1u << LPC_REPLY : 0);
                 end();
             }
+}
+
+/* how many notices that the client has gone come in so many attempts, and nothing else */
+static unsigned int count_closed(unsigned int attempts)
+{
+    const struct deadline poll = { 0 };
+    unsigned int count = 0;
+
+    while (attempts--)
+    {
+        struct message_in in = { .buffer = &got, .capacity = sizeof(got) };
+        NTSTATUS status;
+
+        memset(&got.header, 0xcc, sizeof(got.header));
+        status = message_receive(this_thread(), &world.ports[END_SERVER], &in, &poll);
+        thread_release(this_thread(), USE_CONNECTION);
+        if (status)
+            continue;
+        CHECK_EQUAL(got.header.u2.ZeroInit, LPC_PORT_CLOSED);
+        CHECK_EQUAL(got.header.u1.Length, 8 | (HEADER_SIZE + 8) << 16);
+        CHECK_EQUAL(in.port_context, 0xc0ffee);
+        count++;
+    }
+    return count;
+}
+
+/* however the client writes over alpcserver's notice that it has gone, it is told, and once [4.11] */
+static void test_closed(void **state)
+{
+    static const uint64_t times[] = { 0, 1, UINT64_MAX };
+    unsigned int phase, announced, i;
+    uint64_t position;
+
+    (void)state;
+    for (phase = 0; phase <= CELL_PHASE_MASK; phase++)
+        for (announced = 0; announced < 3; announced++)
+        {
+            struct cell *cell;
+            uint64_t scribbled;
+
+            begin();
+            world.roster[SLOT].port_context = 0xc0ffee;
+            cell = &world.ends[END_CLIENT].channel.header->closed;
+            memset(cell->data, 0xff, sizeof(cell->data));
+            memset((uint8_t *)cell + sizeof(cell->state), 0xff, 16);
+            atomic_store(&cell->time, times[announced]);
+            scribbled = UINT64_C(9) << CELL_GEN_SHIFT | CELL_ANSWERED | phase;
+            atomic_store(&cell->state, scribbled);
+            /* the client posts it by itself: it is not told before it is so */
+            for (i = 0; i < 3; i++)
+                CHECK(queue_put(&world.main.queue, (struct queue_entry){ SLOT, CELL_CLOSED, 9 }, &position));
+            CHECK_EQUAL(count_closed(3), 0);
+            atomic_store(&cell->state, scribbled);
+            atomic_store(&world.roster[SLOT].state, ROSTER_CLOSED);
+            for (i = 0; i < announced; i++)
+                CHECK(queue_put(&world.main.queue, (struct queue_entry){ SLOT, CELL_CLOSED, 4 }, &position));
+            if (!announced) /* the entry has been written over with a lie */
+                CHECK(queue_put(&world.main.queue, (struct queue_entry){ SLOT, CELL_ID(END_CLIENT, 2), 5 }, &position));
+            CHECK_EQUAL(count_closed(600), 1);
+            /* it can write on as long as it likes */
+            atomic_store(&cell->state, UINT64_C(4) << CELL_GEN_SHIFT | (CELL_QUEUED + END_SERVER));
+            CHECK(queue_put(&world.main.queue, (struct queue_entry){ SLOT, CELL_CLOSED, 4 }, &position));
+            CHECK_EQUAL(count_closed(300), 0);
+            end();
+        }
 }
 
 /* entries that name anything at all */
@@ -360,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_answers_of_client),
         cmocka_unit_test(test_answers_of_server),
         cmocka_unit_test(test_forged_cells),
+        cmocka_unit_test(test_closed),
         cmocka_unit_test(test_forged_entries),
         cmocka_unit_test(test_others),
     };

@@ -7,7 +7,6 @@
 
 #include "channel.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/mman.h>
@@ -17,11 +16,7 @@
 
 int channel_create(uint64_t connection, uint32_t gen_base)
 {
-    const struct channel_header header = { .magic = CHANNEL_MAGIC,
-                                           .version = SHM_VERSION,
-                                           .connection = connection,
-                                           .gen_base = gen_base,
-                                           .link = LINK_CONNECTING };
+    const struct channel_header header = { .connection = connection, .gen_base = gen_base, .link = LINK_CONNECTING };
     int fd = memfd_create("ntalpc channel", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
     if (fd == -1)
@@ -42,12 +37,6 @@ bool channel_map(struct channel *channel, int fd, bool lazy)
 
     if (header == MAP_FAILED)
         return false;
-    if (header->magic != CHANNEL_MAGIC || header->version != SHM_VERSION)
-    {
-        munmap(header, CHANNEL_HOT_SIZE);
-        errno = EPROTO;
-        return false;
-    }
     *channel = (struct channel){ .header = header, .lazy = lazy, .gen_base = header->gen_base };
     queue_init(&channel->client_queue, &header->post, &header->desk,
                (_Atomic uint64_t *)((uint8_t *)header + CHANNEL_RING_OFFSET), CLIENT_QUEUE_BITS);

@@ -36,16 +36,14 @@ struct channel
 };
 
 /*
- * Makes the memory of a new channel: a sealed memfd, close-on-exec, which the caller owns; or -1 with errno. 
- * gen_base is
- * any number; those of connections that have the same slot one after the other should not be the same.
+ * Makes the memory of a new channel: a sealed memfd, close-on-exec, which the caller owns; or -1 with errno.
+ * gen_base is any number; those of connections that have the same slot one after the other should not be the same.
  */
 int channel_create(uint64_t connection, uint32_t gen_base);
 
 /*
  * Maps the near part of the channel behind fd, which stays the caller's.  lazy: the far part is mapped once it is
- * needed; else it is out of reach until channel_map_far.  Returns false with errno; EPROTO when it is not a channel of
- * this version.
+ * needed; else it is out of reach until channel_map_far.  Returns false with errno.
  */
 bool channel_map(struct channel *channel, int fd, bool lazy);
 bool channel_map_far(struct channel *channel, int fd);

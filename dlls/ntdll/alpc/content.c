@@ -52,31 +52,42 @@ static uint32_t type_of(uint32_t id, bool is_answer, uint32_t flags, enum alpc_e
 {
     if (id == CELL_CONNECT)
         return end == END_CLIENT ? LPC_CONNECTION_REPLY : LPC_CONNECTION_REQUEST | LPC_CONTINUATION_REQUIRED;
-    if (id == CELL_CLOSED)
-        return LPC_PORT_CLOSED;
     if (!(flags & CONTENT_RELEASE))
         return LPC_REQUEST | LPC_CONTINUATION_REQUIRED;
     return is_answer ? LPC_REPLY : LPC_DATAGRAM;
+}
+
+static void read_author(const struct message_ref *ref, const struct cell_content *from, struct content *content)
+{
+    content->flags = load(&from->flags);
+    content->author = load(&from->author);
+    content->process = load(&from->process);
+    content->sequence = load(&ref->cell->sequence);
 }
 
 bool content_read(const struct message_ref *ref, uint64_t state, struct content *content)
 {
     const struct cell_content *from = cell_content(ref->cell, state);
     enum alpc_end end = ref->connection->end;
-    /* in a cell of its own, or awaited, an end finds answers only; the answer to a callback may have been queued again */
+    /* in a cell of its own, or awaited, an end finds answers only; one in the peer's that was queued again is known here */
     bool awaited = CELL_END(ref->id) == end || cell_phase(state) == CELL_ANSWER + end;
-    bool is_answer = awaited || state & CELL_ANSWERED;
     uint32_t length = load(&from->length);
 
-    content->flags = load(&from->flags);
-    content->author = load(&from->author);
-    content->process = load(&from->process);
-    content->sequence = load(&ref->cell->sequence);
+    content->is_answer = awaited || (state & CELL_ANSWERED && load(&ref->connection->requeued));
+    read_author(ref, from, content);
     content->data_length = (uint16_t)length;
     content->payload_length = (uint16_t)(length >> 16);
-    content->type = type_of(ref->id, is_answer, content->flags, end);
+    content->type = type_of(ref->id, content->is_answer, content->flags, end);
     return content->data_length <= content->payload_length && content->payload_length <= CELL_MAX_PAYLOAD &&
            (!awaited || state & CELL_ANSWERED);
+}
+
+void content_read_closed(const struct message_ref *ref, struct content *content)
+{
+    read_author(ref, &ref->cell->request, content);
+    content->type = LPC_PORT_CLOSED;
+    content->is_answer = false;
+    content->data_length = content->payload_length = sizeof(uint64_t); /* the MessageId */
 }
 
 void content_cancel(struct content *content)

@@ -14,6 +14,7 @@
 struct content
 {
     uint32_t type; /* LPC_* with LPC_CONTINUATION_REQUIRED */
+    bool is_answer;
     uint32_t flags, author, process, sequence;
     uint16_t data_length, payload_length;
 };
@@ -34,6 +35,9 @@ void content_write(struct thread *thread, const struct message_ref *ref, struct 
  * Returns false when it makes no sense.
  */
 bool content_read(const struct message_ref *ref, uint64_t state, struct content *content);
+
+/* the notice that the client has gone, with what its cell says of the client */
+void content_read_closed(const struct message_ref *ref, struct content *content);
 
 /* the notice that the message is canceled */
 void content_cancel(struct content *content);

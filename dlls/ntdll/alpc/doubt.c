@@ -51,6 +51,19 @@ static bool search_cell(struct connection *connection, uint32_t id, uint64_t bef
            channel_announce(&connection->channel, end, id, cell_gen(state), NULL);
 }
 
+/* what is due and does not look announced has been written over by its client */
+static bool search_closed(struct connection *connection, uint64_t before)
+{
+    const struct cell *cell = &connection->channel.header->closed;
+    uint64_t state = cell_state(cell), time = atomic_load_explicit(&cell->time, memory_order_relaxed);
+
+    if (connection->end != END_SERVER || !connection_close_is_due(connection))
+        return false;
+    if (cell_phase(state) == CELL_QUEUED + END_SERVER && time > before && time <= coarse_ns())
+        return false;
+    return channel_announce(&connection->channel, END_SERVER, CELL_CLOSED, cell_gen(state), NULL);
+}
+
 static bool search_connection(struct connection *connection, uint64_t before)
 {
     enum alpc_end owner;
@@ -60,7 +73,7 @@ static bool search_connection(struct connection *connection, uint64_t before)
     for (owner = END_CLIENT; owner <= END_SERVER; owner++)
         for (index = 0; index < channel_peak(&connection->channel, owner); index++)
             found |= search_cell(connection, CELL_ID(owner, index), before);
-    return found | search_cell(connection, CELL_CLOSED, before);
+    return found | search_closed(connection, before);
 }
 
 static bool search_roster(struct thread *thread, struct port *port, uint64_t before)

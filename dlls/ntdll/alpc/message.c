@@ -318,7 +318,10 @@ static NTSTATUS take_answer(struct thread *thread, struct message_ref *ref, stru
     if (!in->refused && (status = content_check_room(&content, connection, in)))
     {
         if (step_from(thread, ref, CELL_ANSWER + end, EVENT_REQUEUE))
+        {
+            atomic_store_explicit(&connection->requeued, 1, memory_order_relaxed);
             enqueue(thread, ref, end, EVENT_DONE);
+        }
         return status;
     }
     event = event_after(&content);

@@ -34,6 +34,38 @@ NTSTATUS port_use_connection(struct thread *thread, struct port *port, uint32_t 
     return (*connection = use_current(thread, port, slot)) ? STATUS_SUCCESS : STATUS_INVALID_MESSAGE;
 }
 
+static _Atomic uint32_t *told_closed(const struct connection *connection)
+{
+    struct port_desk *desk = (struct port_desk *)connection->main->queue.desk;
+
+    return &desk->told_closed[connection->channel.slot];
+}
+
+bool connection_close_was_told(const struct connection *connection)
+{
+    return atomic_load_explicit(told_closed(connection), memory_order_relaxed) == connection->generation;
+}
+
+bool connection_close_is_due(const struct connection *connection)
+{
+    const struct roster_entry *roster = connection->main->roster;
+
+    return roster && !connection_close_was_told(connection) &&
+           atomic_load_explicit(&roster[connection->channel.slot].state, memory_order_relaxed) == ROSTER_CLOSED;
+}
+
+bool connection_tell_close(const struct connection *connection)
+{
+    uint32_t before = atomic_load_explicit(told_closed(connection), memory_order_relaxed);
+
+    do
+        if (before == connection->generation)
+            return false;
+    while (!atomic_compare_exchange_weak_explicit(told_closed(connection), &before, connection->generation,
+                                                  memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
 NTSTATUS connection_end_status(const struct connection *connection)
 {
     uint32_t link = channel_link(&connection->channel);

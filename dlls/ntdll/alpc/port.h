@@ -35,7 +35,7 @@ struct connection
     struct main_queue *main;
     struct spin_history history; /* of waits for answers; a queue has its own */
     bool impatient;              /* alpcserver took too long over accepting: it is not waited for again */
-    _Atomic uint32_t told_closed; /* the client's LPC_PORT_CLOSED has been received: nothing else can come from it */
+    _Atomic uint32_t requeued;   /* an answer that this process awaited went into the queue, as it did not fit */
     _Atomic uint64_t seen;       /* position before which the main queue holds nothing for a receive on this end's port */
     unsigned int refs;           /* process lock */
 };
@@ -85,6 +85,16 @@ extern NTSTATUS (*port_attach_connection)(struct port *port, uint32_t slot);
  *   and others if there is one that this process cannot reach
  */
 NTSTATUS port_use_connection(struct thread *thread, struct port *port, uint32_t slot, struct connection **connection);
+
+/*
+ * Of a client's LPC_PORT_CLOSED, which is due when alpcserver has recorded that the client has gone, and told once to
+ * all who share the server's end, whatever the client has written into the channel [4.11].  The server end of a
+ * connection.
+ */
+bool connection_close_is_due(const struct connection *connection); /* it is to be received; where the roster is known */
+bool connection_close_was_told(const struct connection *connection);
+/* false when somebody else has told it */
+bool connection_tell_close(const struct connection *connection);
 
 /* why nothing more can come from the other end, or STATUS_PENDING [4.4, 4.11] */
 NTSTATUS connection_end_status(const struct connection *connection);

@@ -64,31 +64,25 @@ static bool is_allowed(const struct connection *connection, uint32_t id)
     const struct roster_entry *entry = roster_of(connection);
 
     if (connection->end == END_CLIENT)
-        return id != CELL_CLOSED;
-    if (!entry) /* only communication ports are known here: neither of alpcserver's messages is for them */
-        return id != CELL_CONNECT && id != CELL_CLOSED;
-    switch (id)
-    {
-    case CELL_CONNECT:
+        return true;
+    if (!entry) /* only communication ports are known here */
+        return id != CELL_CONNECT;
+    if (id == CELL_CONNECT)
         return roster_state(entry) == ROSTER_PENDING;
-    case CELL_CLOSED:
-        return roster_state(entry) == ROSTER_CLOSED;
-    default:
-        return roster_state(entry) == ROSTER_CONNECTED || roster_state(entry) == ROSTER_CLOSED;
-    }
+    return roster_state(entry) == ROSTER_CONNECTED || roster_state(entry) == ROSTER_CLOSED;
 }
 
 /*
  * what a sender left behind undelivered when it went is canceled with it, unless somebody was waiting for it [4.11,
  * 4.7]
  */
-static bool is_canceled(const struct connection *connection, uint32_t id, uint64_t state)
+static bool is_canceled(const struct connection *connection, uint64_t state)
 {
     if (cell_phase(state) == CELL_CANCELED + connection->end)
         return true;
-    if (id == CELL_CLOSED || !sender_gone(connection))
+    if (!sender_gone(connection))
         return false;
-    return !(state & CELL_HANDED) || atomic_load_explicit(&connection->told_closed, memory_order_relaxed);
+    return !(state & CELL_HANDED) || (connection->end == END_SERVER && connection_close_was_told(connection));
 }
 
 enum look
@@ -97,6 +91,15 @@ enum look
     LOOK_WITHDRAWN, /* its sender has given it up */
     LOOK_NOTHING    /* the entry leads nowhere */
 };
+
+/* alpcserver's record decides: the client may have written over the cell, and can still do so */
+static enum look look_at_closed(const struct connection *connection, struct arrival *arrival)
+{
+    if (connection->end != END_SERVER || !connection_close_is_due(connection))
+        return LOOK_NOTHING;
+    content_read_closed(&arrival->ref, &arrival->content);
+    return LOOK_MESSAGE;
+}
 
 static enum look look_at(struct connection *connection, struct arrival *arrival)
 {
@@ -110,6 +113,8 @@ static enum look look_at(struct connection *connection, struct arrival *arrival)
     __builtin_prefetch(ref->cell, 1);
     __builtin_prefetch(ref->cell->data, 1);
     arrival->state = cell_state(ref->cell);
+    if (ref->id == CELL_CLOSED)
+        return look_at_closed(connection, arrival);
     if (cell_is(arrival->state, CELL_WITHDRAWN + end, ref->gen))
         return LOOK_WITHDRAWN;
     if (!cell_is(arrival->state, CELL_QUEUED + end, ref->gen) &&
@@ -123,7 +128,7 @@ static enum look look_at(struct connection *connection, struct arrival *arrival)
         if (cell_phase(arrival->state) != CELL_CANCELED + end)
             return LOOK_NOTHING;
     }
-    if (is_canceled(connection, ref->id, arrival->state))
+    if (is_canceled(connection, arrival->state))
         content_cancel(&arrival->content);
     return LOOK_MESSAGE;
 }
@@ -150,14 +155,13 @@ static void drop(struct thread *thread, struct arrival *arrival)
 static enum cell_event claim_event(const struct arrival *arrival)
 {
     const struct content *content = &arrival->content;
-    bool is_answer = arrival->state & CELL_ANSWERED;
 
     if (content->type == LPC_CANCELED)
         return EVENT_DONE;
     if (!(content->type & LPC_CONTINUATION_REQUIRED))
         return EVENT_READ;
     /* an answer that did not release the message can only be released; one that is a request can be answered */
-    return is_answer && !(content->flags & CONTENT_SYNC) ? EVENT_READ : EVENT_RECEIVE;
+    return content->is_answer && !(content->flags & CONTENT_SYNC) ? EVENT_READ : EVENT_RECEIVE;
 }
 
 /* false when the server has closed the connection meanwhile, and another may have its slot and its context there */
@@ -190,7 +194,7 @@ static bool copy_out(struct thread *thread, struct arrival *arrival, struct mess
         content_deliver(content, in, process, payload);
         atomic_thread_fence(memory_order_acquire);
         now = cell_state(ref->cell); /* the generation changes only when the next message is sent */
-        return cell_gen(now) == ref->gen && cell_phase(now) != CELL_OWNED;
+        return ref->id == CELL_CLOSED || (cell_gen(now) == ref->gen && cell_phase(now) != CELL_OWNED);
     }
     thread_copy_begin(thread, channel, ref->id, ref->cell, ref->gen, event);
     content_deliver(content, in, process, payload);
@@ -199,22 +203,31 @@ static bool copy_out(struct thread *thread, struct arrival *arrival, struct mess
     return true;
 }
 
+/* makes the message this thread's */
+static bool take(struct thread *thread, struct arrival *arrival)
+{
+    if (arrival->ref.id != CELL_CLOSED)
+        return step(thread, arrival, claim_event(arrival));
+    if (!connection_tell_close(arrival->ref.connection))
+        return false;
+    step(thread, arrival, EVENT_READ);
+    return true;
+}
+
 /* a message whose entry this thread has taken; false when there is none after all */
 static bool claim(struct thread *thread, const struct port *port, struct arrival *arrival, struct message_in *in)
 {
     struct connection *connection = arrival->ref.connection;
-    bool fresh = CELL_END(arrival->ref.id) != connection->end && !(arrival->state & CELL_ANSWERED) &&
+    bool fresh = CELL_END(arrival->ref.id) != connection->end && !arrival->content.is_answer &&
                  arrival->content.type != LPC_CANCELED;
 
-    if (!read_port_context(port, connection, &in->port_context) || !step(thread, arrival, claim_event(arrival)))
+    if (!read_port_context(port, connection, &in->port_context) || !take(thread, arrival))
     {
         drop(thread, arrival);
         return false;
     }
     content_describe(&arrival->content, &arrival->ref, in);
     attachment_receive(&connection->channel, arrival->ref.id, arrival->ref.cell, fresh, &in->attachments);
-    if (arrival->ref.id == CELL_CLOSED)
-        atomic_store_explicit(&connection->told_closed, 1, memory_order_relaxed);
     return copy_out(thread, arrival, in);
 }
 
