@@ -12,8 +12,7 @@
 
 /*
  * Converts size bytes of UTF-16 at any alignment; lone surrogates become U+FFFD, the text ends at a zero.  The caller
- * frees
- * the result; NULL when memory is short.
+ * frees the result; NULL when memory is short.
  */
 char *utf16_to_utf8(const void *utf16, size_t size);
 

@@ -5,8 +5,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A port's handles are file handles of Wine's for one opening of a memfd.  The kernel tells when nobody has the file
- * open
- * any more, in whatever process and however it ended, for a memfd has no other name; the server keeps no descriptor.
+ * open any more, in whatever process and however it ended, for a memfd has no other name; the server keeps no
+ * descriptor.
  */
 
 #ifndef NTALPC_SERVER_WATCH_H
@@ -33,8 +33,7 @@ struct watch
 /*
  * Makes the file for a handle, with this content, and begins to watch it.  The program opens it once through
  * /proc/PID/fd/N and closes the descriptor.  closed is called when no one has the file open any more: the last handle
- * was
- * closed, or the descriptor never led to one.  *fd is that descriptor, which the caller owns; -1 on failure.
+ * was closed, or the descriptor never led to one.  *fd is that descriptor, which the caller owns; -1 on failure.
  *   STATUS_NO_MEMORY, STATUS_INSUFFICIENT_RESOURCES
  */
 NTSTATUS watch_begin(struct watch *watch, const struct port_file *content, void (*closed)(struct watch *watch),

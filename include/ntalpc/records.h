@@ -4,7 +4,8 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The one description of the dump's records; alpcdump's text and JSON come from it too.  Included like requests.h, with:
+ * The one description of the dump's records; alpcdump's text and JSON come from it too.  Included like requests.h,
+ * with:
  *
  *   RECORD(name)           begins a record
  *   U32(field) U64(field)  a number; all U64 stand first

@@ -48,10 +48,10 @@ enum port_kind
 
 /*
  * A queue is a bounded ring of 64-bit entries.  Position t, counted from 0, stands in slot t modulo the size and
- * carries
- * the tag of its round, so that a slot tells by itself whether it has been posted for position t: one compare-and-swap
- * posts a message, one more takes it off, and a process that is killed between any two instructions leaves either the
- * old or the new state.  Entries are hints: the state of the cell that an entry names decides what is received.
+ * carries the tag of its round, so that a slot tells by itself whether it has been posted for position t: one
+ * compare-and-swap posts a message, one more takes it off, and a process that is killed between any two instructions
+ * leaves either the old or the new state.  Entries are hints: the state of the cell that an entry names decides what is
+ * received.
  */
 #define QUEUE_ENTRY_CELL_BITS 15
 #define QUEUE_ENTRY_SLOT_BITS 15
@@ -89,9 +89,8 @@ struct queue_desk
 
 /*
  * A cell holds one message for as long as the message lives, with its answer in the same place.  Each end allocates
- * only
- * from its own cells.  What a cell is doing, and by whom, is told by its state word alone; which phase may follow which
- * is the table in cell.h.
+ * only from its own cells.  What a cell is doing, and by whom, is told by its state word alone; which phase may follow
+ * which is the table in cell.h.
  *
  *   bits 0-4 phase, 5 waiting, 6-9 process (which of those that share an end), 10 answered, 11 handed,
  *   18-31 generation, 32-63 thread id
@@ -157,8 +156,7 @@ struct cell
     /*
      * The signal changes when an answer has been written.  A thread that spins reads this line and not the one above,
      * which the thread that answers would otherwise have to get back with each access; and finds in it all that it
-     * needs
-     * to know of the answer.
+     * needs to know of the answer.
      */
     _Alignas(SHM_LINE) _Atomic uint32_t signal;
     struct cell_content answer;

@@ -4,9 +4,9 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Values: MS-ERREF 2.3.1; which call returns which: reference/alpc.md 3.10 and reference/lpc.md 1.1. The header may stand
- * beside Windows' or Wine's own headers (include those first), so every value is guarded; winnt.h gives a few of them the
- * type DWORD.
+ * Values: MS-ERREF 2.3.1; which call returns which: reference/alpc.md 3.10 and reference/lpc.md 1.1. The header may
+ * stand beside Windows' or Wine's own headers (include those first), so every value is guarded; winnt.h gives a few of
+ * them the type DWORD.
  */
 
 #ifndef NTALPC_STATUS_H

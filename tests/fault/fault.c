@@ -427,8 +427,8 @@ static bool is_stopped(pid_t pid)
 }
 
 /*
- * Programs that are connected, that come and go, and that die, while alpcserver does: none of them may see anything that
- * would not be so without it.  Now and then it lives long enough for its keeper not to think that it cannot live.
+ * Programs that are connected, that come and go, and that die, while alpcserver does: none of them may see anything
+ * that would not be so without it.  Now and then it lives long enough for its keeper not to think that it cannot live.
  */
 static void test_restarts(unsigned int count)
 {

@@ -4,11 +4,9 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Each kind is a row of the table in attachment.c: what sending, receiving and the end of the message mean for it. 
- * What
+ * Each kind is a row of the table in attachment.c: what sending, receiving and the end of the message mean for it. What
  * both ends must see stands in the cell: its bit in .attached, its fields in .attachments.  Whoever ends a message
- * calls
- * attachment_release, in a program or in alpcserver.
+ * calls attachment_release, in a program or in alpcserver.
  */
 
 #ifndef NTALPC_ATTACHMENT_H

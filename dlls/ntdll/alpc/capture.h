@@ -4,8 +4,8 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A pointer that is not good ends the call with STATUS_ACCESS_VIOLATION right where it is used.  Therefore everything is
- * read, and everything that will be written is probed, before anything is taken or changed.
+ * A pointer that is not good ends the call with STATUS_ACCESS_VIOLATION right where it is used.  Therefore everything
+ * is read, and everything that will be written is probed, before anything is taken or changed.
  */
 
 #ifndef NTALPC_CAPTURE_H
@@ -16,8 +16,8 @@
 #include "thread.h"
 
 /*
- * Faults unless all bytes can be written: writes one byte of each page back as it was.  In a large buffer it takes them at
- * different offsets, for pages begin on the same few lines of the cache.
+ * Faults unless all bytes can be written: writes one byte of each page back as it was.  In a large buffer it takes them
+ * at different offsets, for pages begin on the same few lines of the cache.
  */
 static inline void probe_write(void *memory, size_t size)
 {

@@ -4,11 +4,10 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A message is a cell of a channel, and where it stands in its life is the phase in the cell's state word.  Every
- * step is
- * one atomic operation on that word, so a thread that dies anywhere leaves a phase from which its end, the other end or
- * alpcserver can go on.  The table below is all there is: what is not in it does not happen.  Programs and alpcserver
- * use the same functions, also for what the dead have left.
+ * A message is a cell of a channel, and where it stands in its life is the phase in the cell's state word.  Every step
+ * is one atomic operation on that word, so a thread that dies anywhere leaves a phase from which its end, the other end
+ * or alpcserver can go on.  The table below is all there is: what is not in it does not happen.  Programs and
+ * alpcserver use the same functions, also for what the dead have left.
  *
  * A message ends with the step to CELL_FREE, or to CELL_VOID if late answers to it have to be refused; those steps, and
  * only those, release what is attached to it.
@@ -183,26 +182,24 @@ bool cell_step(struct channel *channel, uint32_t id, struct cell *cell, uint64_t
                struct cell_actor actor);
 
 /*
- * The same without an atomic operation, for who is alone with the cell: a sender with one that it owns (a message
- * that is
- * sent gets its generation so), a thread that reads, or that was waited for and takes its answer.  Returns the new
+ * The same without an atomic operation, for who is alone with the cell: a sender with one that it owns (a message that
+ * is sent gets its generation so), a thread that reads, or that was waited for and takes its answer.  Returns the new
  * state.
  */
 uint64_t cell_finish(struct channel *channel, uint32_t id, struct cell *cell, enum cell_event event,
                      struct cell_actor actor);
 
 /*
- * alpcserver: makes one of its own two cells what it has to be, whatever programs have written there: the next
- * message for
- * the server's queue, or with an answer the present one in the hands of the client.  Returns its generation.
+ * alpcserver: makes one of its own two cells what it has to be, whatever programs have written there: the next message
+ * for the server's queue, or with an answer the present one in the hands of the client.  Returns its generation.
  */
 uint32_t cell_set_message(struct cell *cell, struct cell_actor actor);
 uint32_t cell_set_answer(struct cell *cell, enum cell_phase phase);
 
 /*
- * Sleeps until the cell leaves the state that the caller saw, someone calls cell_wake, the deadline passes, or a
- * while has
- * passed in which a wake-up may have been lost.  Does not sleep when the connection's link has one of the bits lost.
+ * Sleeps until the cell leaves the state that the caller saw, someone calls cell_wake, the deadline passes, or a while
+ * has passed in which a wake-up may have been lost.  Does not sleep when the connection's link has one of the bits
+ * lost.
  */
 void cell_sleep(struct channel *channel, struct cell *cell, uint64_t state, uint32_t lost,
                 const struct deadline *deadline);
@@ -223,8 +220,7 @@ struct cell_dead
 /*
  * Puts right what the dead have left in the middle: what they wrote is freed or sent, what they were answering can be
  * answered by others, what they waited for is given up, what they took off a queue is queued again.  alpcserver maps
- * the
- * far part before.
+ * the far part before.
  */
 void cell_bury(struct channel *channel, const struct cell_dead *dead);
 

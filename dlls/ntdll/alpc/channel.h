@@ -121,8 +121,7 @@ static inline uint32_t channel_message_id(const struct channel *channel, uint32_
 
 /*
  * Announces a cell to one of the ends, where it goes to the end of the queue; its position goes to *position unless
- * that
- * is NULL.  A thread that sleeps there is woken.  Returns false when the queue has no room.
+ * that is NULL.  A thread that sleeps there is woken.  Returns false when the queue has no room.
  */
 bool channel_announce(struct channel *channel, enum alpc_end end, uint32_t cell, uint32_t gen, uint64_t *position);
 

@@ -69,7 +69,7 @@ bool content_read(const struct message_ref *ref, uint64_t state, struct content 
 {
     const struct cell_content *from = cell_content(ref->cell, state);
     enum alpc_end end = ref->connection->end;
-    /* in a cell of its own, or awaited, an end finds answers only; one in the peer's that was queued again is known here */
+    /* in a cell of its own, or awaited, an end finds answers only; of one that was queued again this process knows */
     bool awaited = CELL_END(ref->id) == end || cell_phase(state) == CELL_ANSWER + end;
     uint32_t length = load(&from->length);
 

@@ -12,8 +12,8 @@ int host_is_unix_abi;
 extern const char query_system_time[] __asm__("NtQuerySystemTime");
 
 /*
- * Makes a call whose one argument, a pointer to what it fills in, stands in the first register of both conventions: what
- * has been filled in tells which of them it was.
+ * Makes a call whose one argument, a pointer to what it fills in, stands in the first register of both conventions:
+ * what has been filled in tells which of them it was.
  */
 void host_init(void)
 {

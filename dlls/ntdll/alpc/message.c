@@ -284,10 +284,7 @@ NTSTATUS message_answer(struct thread *thread, struct connection *connection, co
     return status;
 }
 
-/*
- * ---------------------------------------------------------------------------------------------- waiting for an
- * answer
- */
+/* ---------------------------------------------------------------------------------------------- waiting for answers */
 
 /* what becomes of a message whose answer this thread takes */
 static enum cell_event event_after(const struct content *content)

@@ -225,8 +225,8 @@ static NTSTATUS attach_connection(struct thread *thread, struct port *port, uint
 }
 
 /*
- * The connection in a slot of a connection port, with a reference.  STATUS_INVALID_MESSAGE if there is none; others if this
- * process cannot reach it.
+ * The connection in a slot of a connection port, with a reference.  STATUS_INVALID_MESSAGE if there is none; others if
+ * this process cannot reach it.
  */
 static NTSTATUS connection_ref(struct thread *thread, struct port *port, uint32_t slot, struct connection **connection)
 {

@@ -218,9 +218,9 @@ static NTSTATUS call(struct thread *thread, struct control *control, enum reques
 }
 
 /*
- * An alpcserver that is killed has a successor that knows what it knew; a request that got no answer is made again.  What
- * it had made for the first one ends by itself, for nobody has its handle; accepting leads to the same port.  A request
- * that kills one after the other is given up.
+ * An alpcserver that is killed has a successor that knows what it knew; a request that got no answer is made again.
+ * What it had made for the first one ends by itself, for nobody has its handle; accepting leads to the same port.  A
+ * request that kills one after the other is given up.
  */
 #define MOST_TRIES 8
 

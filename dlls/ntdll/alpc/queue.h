@@ -101,9 +101,8 @@ void queue_wait_begin(struct queue *queue, struct queue_wait *wait, uint64_t wai
 void queue_wait_end(struct queue_wait *wait);
 
 /*
- * Sleeps until someone rings, the queue has an entry or is closed, the deadline passes, or a while has passed in
- * which a
- * wake-up may have been lost.
+ * Sleeps until someone rings, the queue has an entry or is closed, the deadline passes, or a while has passed in which
+ * a wake-up may have been lost.
  */
 void queue_sleep(struct queue *queue, struct queue_wait *wait, const struct deadline *deadline);
 

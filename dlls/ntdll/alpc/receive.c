@@ -175,8 +175,7 @@ static bool read_port_context(const struct port *port, const struct connection *
 
 /*
  * Copies out a message that this thread has claimed.  One that is read is over then.  One that is held may have been
- * given
- * up meanwhile: as long as its cell was not used again it was whole.
+ * given up meanwhile: as long as its cell was not used again it was whole.
  */
 static bool copy_out(struct thread *thread, struct arrival *arrival, struct message_in *in)
 {
@@ -231,9 +230,7 @@ static bool claim(struct thread *thread, const struct port *port, struct arrival
     return copy_out(thread, arrival, in);
 }
 
-/*
- * ---------------------------------------------------------------------------------------------- the port's own queue
- */
+/* ---------------------------------------------------------------------------------------------- a port's own queue */
 
 /* the connection that a queue entry belongs to; in use until thread_release */
 static NTSTATUS find_connection(struct thread *thread, struct port *port, uint32_t slot, struct connection **connection)
@@ -326,9 +323,7 @@ static NTSTATUS receive_next(struct thread *thread, struct port *port, struct me
     return STATUS_NO_MORE_ENTRIES;
 }
 
-/*
- * ---------------------------------------------------------------------------------------------- a communication port
- */
+/* ---------------------------------------------------------------------------------------------- communication port */
 
 /* whether what stands at the position is for a receive on this connection's server communication port [4.1] */
 static bool is_for(const struct connection *connection, const struct queue_entry *entry)

@@ -4,9 +4,9 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The conformance tests include this as "wine/test.h", so that the same sources compile in a Wine or ReactOS tree, where
- * they get that tree's own header.  A program is made of one or more START_TEST functions and of exactly one file that
- * defines STANDALONE before it includes this, with the list of them:
+ * The conformance tests include this as "wine/test.h", so that the same sources compile in a Wine or ReactOS tree,
+ * where they get that tree's own header.  A program is made of one or more START_TEST functions and of exactly one file
+ * that defines STANDALONE before it includes this, with the list of them:
  *
  *   #define STANDALONE
  *   #include "wine/test.h"
