@@ -79,6 +79,8 @@ no_server() {
     same "$(value server ports connections messages | tr '\n' ' ')" "null [] [] [] "
 }
 begin "no server"
+# a prefix that has been removed may have had the same inode
+rm -rf "$server_dir"
 no_server
 [ ! -e "$server_dir" ] || fail "it left something behind"
 same "$(WINEPREFIX="$work/missing" dump)" "no alpcserver runs for this prefix"
