@@ -9,8 +9,9 @@
 
 #include "server.h"
 
+#include "dlls/ntdll/alpc/wait.h"
+
 #include <stdlib.h>
-#include <time.h>
 
 /* a walk through a list */
 struct walk
@@ -20,8 +21,8 @@ struct walk
     struct bond *bond; /* the next one to tell */
 };
 
-/* so long other clients wait for a walk, microseconds */
-#define SLICE_US 2000
+/* so long other clients wait for a walk */
+#define SLICE_NS 2000000
 
 static struct walk *walks;
 static struct event *walking;
@@ -47,14 +48,6 @@ void bond_remove(struct bond *bond)
         bond->next->link = bond->link;
 }
 
-static uint64_t now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static void tell_next(struct walk *walk)
 {
     struct bond *bond = walk->bond;
@@ -75,7 +68,7 @@ static void walk_on(uint64_t until)
     {
         struct walk *walk = walks;
 
-        while (walk->bond && now_us() < until)
+        while (walk->bond && monotonic_ns() < until)
             tell_next(walk);
         if (walk->bond)
         {
@@ -90,7 +83,7 @@ static void walk_on(uint64_t until)
 static void on_walking(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what, (void)arg;
-    walk_on(now_us() + SLICE_US);
+    walk_on(monotonic_ns() + SLICE_NS);
 }
 
 void bonds_tell(struct bond *list, uint32_t thread)
@@ -117,7 +110,7 @@ void bonds_tell(struct bond *list, uint32_t thread)
     *walk = (struct walk){ .thread = thread, .bond = list };
     *last = walk;
     if (walks == walk)
-        walk_on(now_us() + SLICE_US);
+        walk_on(monotonic_ns() + SLICE_NS);
 }
 
 void bonds_end(void)

@@ -19,7 +19,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define HEADER_SIZE sizeof(PORT_MESSAGE)
@@ -374,14 +373,12 @@ static void write_content(struct cell_content *content, const struct server_mess
 bool connection_write_request(struct connection *connection, uint32_t id, const struct server_message *message)
 {
     struct cell *cell = channel_cell(&connection->channel, id);
-    struct timespec now;
 
     if (!write_payload(connection, id, message))
         return false;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     write_content(&cell->request, message);
     store(&cell->requester, message->thread);
-    atomic_store_explicit(&cell->time, (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec, memory_order_relaxed);
+    atomic_store_explicit(&cell->time, coarse_ns(), memory_order_relaxed);
     return true;
 }
 

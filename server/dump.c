@@ -10,9 +10,10 @@
 #include "object.h"
 #include "request.h"
 
+#include "dlls/ntdll/alpc/wait.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DUMP_MAX_SIZE 0x40000000u /* what does not fit in a reply */
@@ -103,12 +104,9 @@ static void dump_objects(struct dump *dump)
 
 NTSTATUS handle_dump(struct caller *caller, const struct dump_request *request, data_list data, struct reply *reply)
 {
-    struct dump dump = { .messages = request->messages };
-    struct timespec now;
+    struct dump dump = { .now = coarse_ns(), .messages = request->messages };
 
     (void)caller, (void)data;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    dump.now = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
     dump_server(&dump);
     dump_objects(&dump);
     reply->data = dump.data;

@@ -14,16 +14,16 @@
 #include "state.h"
 #include "text.h"
 
+#include "dlls/ntdll/alpc/wait.h"
 #include "ntalpc/nt.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 /* so long a program may ask again for a handle that it did not get, since the server that made it was killed */
-#define SETTLE_MS 1000
+#define SETTLE_NS 1000000000
 
 static unsigned int file_count; /* ports that are not light */
 
@@ -287,14 +287,6 @@ bool port_restore(struct port *port, const struct port_ops *ops, uint64_t key, u
     return false;
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 bool ports_settle(void)
 {
     struct object *object;
@@ -308,10 +300,10 @@ bool ports_settle(void)
             continue;
         if (!port->settled)
         {
-            port->settled = now_ms() + SETTLE_MS;
+            port->settled = monotonic_ns() + SETTLE_NS;
             port_changed(port);
         }
-        if (port->settled > now_ms())
+        if (port->settled > monotonic_ns())
             left = true;
         else
             handle_sent(port);

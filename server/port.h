@@ -53,7 +53,7 @@ struct port
     struct watch watch;
     bool light;            /* there is no file */
     int handle_fd;         /* the file, until it has been given to the program; then -1 */
-    uint64_t settled;      /* until when, in ms, the program may ask again for it; 0 = it was never in doubt */
+    uint64_t settled;      /* until when, monotonic_ns(), the program may ask again for it; 0 = it was never in doubt */
     struct process *owner;
     struct bond bond;      /* of a light port, to its owner */
     uint32_t flags;        /* ALPC_PORFLG_* */

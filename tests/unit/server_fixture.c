@@ -583,6 +583,15 @@ void accept_connection(struct peer *peer, struct link *link, uint64_t port)
                      STATUS_SUCCESS);
 }
 
+uint64_t open_connection(struct peer *owner, struct peer *client, struct link *link)
+{
+    uint64_t port = make_port(owner);
+
+    make_connection(client, link);
+    accept_connection(owner, link, port);
+    return port;
+}
+
 NTSTATUS simple_call(struct peer *peer, enum request_code code, uint64_t port)
 {
     /* these requests begin alike and need nothing more */

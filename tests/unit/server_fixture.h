@@ -124,6 +124,8 @@ void free_link(struct link *link);
 bool receive_request(struct link *link);
 NTSTATUS accept_port(struct peer *peer, struct link *link, struct accept_port_request request);
 void accept_connection(struct peer *peer, struct link *link, uint64_t port);
+/* a port of the owner's, which is returned, and a connection that the client has made to it */
+uint64_t open_connection(struct peer *owner, struct peer *client, struct link *link);
 NTSTATUS simple_call(struct peer *peer, enum request_code code, uint64_t port);
 
 /* ---------------------------------------------------------------------------------------------- the whole program */

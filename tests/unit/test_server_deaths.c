@@ -116,16 +116,13 @@ static void test_thread_gone(void **state)
     uint32_t ids[ARRAY_SIZE(rows)];
     struct peer owner, client;
     struct link link;
-    uint64_t port;
     size_t i;
 
     (void)state;
     start_server("-p");
     begin_process(&owner, 0x20);
     begin_process(&client, 0x24);
-    port = make_port(&owner);
-    make_connection(&client, &link);
-    accept_connection(&owner, &link, port);
+    open_connection(&owner, &client, &link);
     for (i = 0; i < ARRAY_SIZE(rows); i++)
         ids[i] = put_cell(&link, rows[i].owner, rows[i].phase, rows[i].requester, rows[i].actor, rows[i].flags);
     list_thread(&client, DEAD, NO_THREAD);
@@ -150,15 +147,12 @@ static void test_thread_alive(void **state)
     struct peer owner, client, stranger;
     uint32_t waiting, other;
     struct link link;
-    uint64_t port;
 
     (void)state;
     start_server("-p");
     begin_process(&owner, 0x20);
     begin_process(&client, 0x24);
-    port = make_port(&owner);
-    make_connection(&client, &link);
-    accept_connection(&owner, &link, port);
+    open_connection(&owner, &client, &link);
     begin_client(&stranger);
     waiting = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CONTENT_SYNC);
     other = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x44, 0x44, CONTENT_SYNC);
@@ -283,15 +277,12 @@ static void test_process_alive(void **state)
     struct peer owner, client;
     struct link link;
     uint32_t waiting;
-    uint64_t port;
 
     (void)state;
     start_server("-p");
     begin_process(&owner, 0x20);
     begin_process(&client, 0x24);
-    port = make_port(&owner);
-    make_connection(&client, &link);
-    accept_connection(&owner, &link, port);
+    open_connection(&owner, &client, &link);
     waiting = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CONTENT_SYNC);
     control_disconnect(&client.control);
     expect_objects(3, 1);

@@ -197,15 +197,13 @@ static void test_old_keys(void **state)
 {
     struct peer owner, client;
     struct link old, link;
-    uint64_t old_port, port;
+    uint64_t old_port;
 
     (void)state;
     start_server("-p");
     begin_process(&owner, 0x20);
     begin_process(&client, 0x24);
-    old_port = make_port(&owner);
-    make_connection(&client, &old);
-    accept_connection(&owner, &old, old_port);
+    old_port = open_connection(&owner, &client, &old);
     end_peer(&client);
     end_peer(&owner);
     kill_server();
@@ -213,9 +211,7 @@ static void test_old_keys(void **state)
     start_server("-p");
     begin_process(&owner, 0x20);
     begin_process(&client, 0x24);
-    port = make_port(&owner);
-    make_connection(&client, &link);
-    accept_connection(&owner, &link, port);
+    open_connection(&owner, &client, &link);
     assert_int_not_equal(link.client.queue, old.client.queue);
     expect_unknown(&client, old_port);
     expect_unknown(&client, old.client.port);
@@ -470,9 +466,7 @@ static void test_sharing(void **state)
     start_server("-p");
     begin_process(&owner, 0x20);
     begin_process(&client, 0x24);
-    request.port = make_port(&owner);
-    make_connection(&client, &link);
-    accept_connection(&owner, &link, request.port);
+    request.port = open_connection(&owner, &client, &link);
     request.slot = link.client.slot;
     for (i = 0; i < ROSTER_PROCESSES; i++)
     {

@@ -97,9 +97,7 @@ static void test_objects(void **state)
     begin();
     begin_steadfast(&owner, 0x20);
     begin_steadfast(&client, 0x24);
-    port = make_port(&owner);
-    make_connection(&client, &accepted);
-    accept_connection(&owner, &accepted, port);
+    port = open_connection(&owner, &client, &accepted);
     make_connection(&client, &pending);
     make_connection(&client, &received);
     assert_true(receive_request(&received));
@@ -215,9 +213,7 @@ static void test_attach(void **state)
     begin();
     begin_steadfast(&owner, 0x20);
     begin_steadfast(&client, 0x24);
-    request.port = make_port(&owner);
-    make_connection(&client, &link);
-    accept_connection(&owner, &link, request.port);
+    request.port = open_connection(&owner, &client, &link);
     kill_worker();
     begin_steadfast(&third, 0x28);
     assert_int_equal(call(&third, REQUEST_attach_port, &request, NULL, &attached), STATUS_SUCCESS);
@@ -297,9 +293,7 @@ static void test_descriptors(void **state)
     begin();
     begin_steadfast(&owner, 0x20);
     begin_steadfast(&client, 0x24);
-    port = make_port(&owner);
-    make_connection(&client, &link);
-    accept_connection(&owner, &link, port);
+    port = open_connection(&owner, &client, &link);
     kill_worker();
     assert_int_equal(simple_call(&owner, REQUEST_query_name, port), STATUS_SUCCESS);
     assert_int_equal(simple_call(&client, REQUEST_query_name, port), STATUS_SUCCESS);

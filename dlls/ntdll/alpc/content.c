@@ -21,14 +21,6 @@ static uint32_t load(const _Atomic uint32_t *field)
     return atomic_load_explicit(field, memory_order_relaxed);
 }
 
-uint64_t coarse_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* ---------------------------------------------------------------------------------------------- writing */
 
 void content_write(struct thread *thread, const struct message_ref *ref, struct cell_content *content,
@@ -106,14 +98,6 @@ NTSTATUS content_check_room(const struct content *content, const struct connecti
 
 /* ---------------------------------------------------------------------------------------------- telling */
 
-/* what alpcserver has recorded of the client, where this process knows it */
-static const struct roster_entry *roster_of(const struct connection *connection)
-{
-    const struct roster_entry *roster = connection->end == END_SERVER ? connection->main->roster : NULL;
-
-    return roster ? &roster[connection->channel.slot] : NULL;
-}
-
 /* [4.8.2] of whom a message comes from, not of what the system tells about it */
 static void describe_token(const struct roster_entry *entry, struct message_in *in)
 {
@@ -125,7 +109,7 @@ static void describe_token(const struct roster_entry *entry, struct message_in *
 
 void content_describe(const struct content *content, const struct message_ref *ref, struct message_in *in)
 {
-    const struct roster_entry *entry = roster_of(ref->connection);
+    const struct roster_entry *entry = connection_roster(ref->connection);
     uint32_t type = content->type & 0xff;
 
     in->sequence = in->callback_id = content->sequence;
@@ -139,7 +123,7 @@ void content_describe(const struct content *content, const struct message_ref *r
 uint32_t content_process(const struct content *content, const struct message_ref *ref)
 {
     const struct connection *connection = ref->connection;
-    const struct roster_entry *entry = roster_of(connection);
+    const struct roster_entry *entry = connection_roster(connection);
     uint32_t number = content->process < ROSTER_PROCESSES ? content->process : 0;
 
     /* the one thing that a client hears of itself: nobody has decided about its connection [4.3] */

@@ -19,9 +19,6 @@ struct content
     uint16_t data_length, payload_length;
 };
 
-/* CLOCK_MONOTONIC_COARSE in nanoseconds: what a cell's time is */
-uint64_t coarse_ns(void);
-
 /*
  * Writes a message or an answer; the payload is the program's memory.  A fault ends the call, and the event undone is
  * what becomes of the cell.

@@ -57,7 +57,7 @@ static bool search_closed(struct connection *connection, uint64_t before)
     const struct cell *cell = &connection->channel.header->closed;
     uint64_t state = cell_state(cell), time = atomic_load_explicit(&cell->time, memory_order_relaxed);
 
-    if (connection->end != END_SERVER || !connection_close_is_due(connection))
+    if (!connection_close_is_due(connection))
         return false;
     if (cell_phase(state) == CELL_QUEUED + END_SERVER && time > before && time <= coarse_ns())
         return false;

@@ -48,10 +48,10 @@ bool connection_close_was_told(const struct connection *connection)
 
 bool connection_close_is_due(const struct connection *connection)
 {
-    const struct roster_entry *roster = connection->main->roster;
+    const struct roster_entry *entry = connection_roster(connection);
 
-    return roster && !connection_close_was_told(connection) &&
-           atomic_load_explicit(&roster[connection->channel.slot].state, memory_order_relaxed) == ROSTER_CLOSED;
+    return entry && atomic_load_explicit(&entry->state, memory_order_relaxed) == ROSTER_CLOSED &&
+           !connection_close_was_told(connection);
 }
 
 bool connection_tell_close(const struct connection *connection)

@@ -86,12 +86,20 @@ extern NTSTATUS (*port_attach_connection)(struct port *port, uint32_t slot);
  */
 NTSTATUS port_use_connection(struct thread *thread, struct port *port, uint32_t slot, struct connection **connection);
 
+/* what alpcserver has recorded of the client; NULL at the client's end and where only communication ports are known */
+static inline const struct roster_entry *connection_roster(const struct connection *connection)
+{
+    const struct roster_entry *roster = connection->end == END_SERVER ? connection->main->roster : NULL;
+
+    return roster ? &roster[connection->channel.slot] : NULL;
+}
+
 /*
  * Of a client's LPC_PORT_CLOSED, which is due when alpcserver has recorded that the client has gone, and told once to
  * all who share the server's end, whatever the client has written into the channel [4.11].  The server end of a
  * connection.
  */
-bool connection_close_is_due(const struct connection *connection); /* it is to be received; where the roster is known */
+bool connection_close_is_due(const struct connection *connection); /* it is to be received; false where the roster is not known */
 bool connection_close_was_told(const struct connection *connection);
 /* false when somebody else has told it */
 bool connection_tell_close(const struct connection *connection);

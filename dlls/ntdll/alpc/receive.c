@@ -34,13 +34,6 @@ static struct cell_actor actor_of(const struct thread *thread, const struct conn
     return (struct cell_actor){ .thread = thread->actor.thread, .process = connection->process };
 }
 
-static const struct roster_entry *roster_of(const struct connection *connection)
-{
-    const struct roster_entry *roster = connection->end == END_SERVER ? connection->main->roster : NULL;
-
-    return roster ? &roster[connection->channel.slot] : NULL;
-}
-
 static uint32_t roster_state(const struct roster_entry *entry)
 {
     return atomic_load_explicit(&entry->state, memory_order_relaxed);
@@ -51,7 +44,7 @@ static uint32_t roster_state(const struct roster_entry *entry)
 /* whether the sender has gone; the server end believes what alpcserver has recorded */
 static bool sender_gone(const struct connection *connection)
 {
-    const struct roster_entry *entry = roster_of(connection);
+    const struct roster_entry *entry = connection_roster(connection);
 
     if (entry)
         return roster_state(entry) == ROSTER_CLOSED;
@@ -61,7 +54,7 @@ static bool sender_gone(const struct connection *connection)
 /* whether alpcserver's record allows that the client says this */
 static bool is_allowed(const struct connection *connection, uint32_t id)
 {
-    const struct roster_entry *entry = roster_of(connection);
+    const struct roster_entry *entry = connection_roster(connection);
 
     if (connection->end == END_CLIENT)
         return true;
@@ -95,7 +88,7 @@ enum look
 /* alpcserver's record decides: the client may have written over the cell, and can still do so */
 static enum look look_at_closed(const struct connection *connection, struct arrival *arrival)
 {
-    if (connection->end != END_SERVER || !connection_close_is_due(connection))
+    if (!connection_close_is_due(connection))
         return LOOK_NOTHING;
     content_read_closed(&arrival->ref, &arrival->content);
     return LOOK_MESSAGE;
@@ -167,7 +160,7 @@ static enum cell_event claim_event(const struct arrival *arrival)
 /* false when the server has closed the connection meanwhile, and another may have its slot and its context there */
 static bool read_port_context(const struct port *port, const struct connection *connection, uint64_t *context)
 {
-    const struct roster_entry *entry = roster_of(connection);
+    const struct roster_entry *entry = connection_roster(connection);
 
     *context = entry ? atomic_load_explicit(&entry->port_context, memory_order_acquire) : port->context;
     return !entry || atomic_load_explicit(&entry->generation, memory_order_acquire) == connection->generation;

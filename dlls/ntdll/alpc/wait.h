@@ -44,6 +44,8 @@ bool deadline_passed(const struct deadline *deadline);
 
 /* CLOCK_MONOTONIC in nanoseconds */
 uint64_t monotonic_ns(void);
+/* CLOCK_MONOTONIC_COARSE in nanoseconds: what a cell's time is */
+uint64_t coarse_ns(void);
 
 /* no sleep is longer than this: a wake-up that was lost, or went to a thread that is suspended, is a delay of so long */
 #define MOST_SLEEP_NS 1000000000
