@@ -9,7 +9,7 @@
 
 #include "bench.h"
 
-#include "dlls/ntdll/alpc/message.h"
+#include "dlls/ntdll/alpc/receive.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,16 +45,17 @@ static void *shared(size_t size)
 /* what alpcserver does for a connection that has been accepted */
 static void connect_ends(struct channel_bench *bench)
 {
-    int fd = channel_create(1);
+    int fd = channel_create(1, 0);
 
     if (fd == -1 || !channel_map(&bench->client.channel, fd, true) || !channel_map(&bench->server.channel, fd, true))
         fail("no memory");
     close(fd);
-    bench->client.channel.header->max_message = ALPC_MAX_MESSAGE_LENGTH;
+    bench->client.channel.header->max_payload = CELL_MAX_PAYLOAD;
     bench->client.channel.header->link = LINK_CONNECTED;
     bench->client.end = END_CLIENT;
     bench->server.end = END_SERVER;
-    bench->client.slot = bench->server.slot = SLOT;
+    bench->client.channel.slot = bench->server.channel.slot = SLOT;
+    bench->client.channel.queue[END_SERVER] = bench->server.channel.queue[END_SERVER] = &bench->main.queue;
     bench->client.main = bench->server.main = &bench->main;
     bench->client.generation = bench->server.generation = bench->roster[SLOT].generation = 1;
     bench->roster[SLOT].state = ROSTER_CONNECTED;
@@ -69,7 +70,7 @@ struct channel_bench *channel_bench_new(void)
     if (!bench)
         fail("no memory");
     queue_init(&bench->main.queue, post, desk, (_Atomic uint64_t *)((uint8_t *)post + 0x1000), PORT_QUEUE_BITS);
-    bench->roster = shared(ROSTER_SIZE * sizeof(*bench->roster));
+    bench->main.roster = bench->roster = shared(ROSTER_SIZE * sizeof(*bench->roster));
     connect_ends(bench);
     return bench;
 }
@@ -92,18 +93,19 @@ static void check(NTSTATUS status, const char *what)
 static struct message_out captured(void)
 {
     return (struct message_out){ .data_length = (uint16_t)buffer.header.u1.s1.DataLength,
-                                 .total_length = (uint16_t)buffer.header.u1.s1.TotalLength,
+                                 .payload_length = (uint16_t)buffer.header.u1.s1.DataLength,
                                  .message_id = buffer.header.MessageId,
                                  .callback_id = buffer.header.CallbackId,
-                                 .data = buffer.bytes + BENCH_HEADER };
+                                 .payload = buffer.bytes + BENCH_HEADER };
 }
 
 static void answer(struct thread *thread, struct port *port)
 {
     struct message_out out = captured();
-    struct connection *connection = port_use_connection(thread, port, MESSAGE_SLOT(out.message_id));
+    struct connection *connection;
     struct message_ref ref;
 
+    check(port_use_connection(thread, port, message_slot(out.message_id), &connection), "connection");
     out.release = true;
     check(message_answer(thread, connection, &out, &ref), "answer");
     thread_release(thread, USE_CONNECTION);
@@ -157,7 +159,7 @@ static void request(struct thread *thread, struct channel_bench *bench, struct m
     check(message_send(thread, &bench->client, &out, ref), "send");
 }
 
-static void await(struct thread *thread, const struct message_ref *ref)
+static void await(struct thread *thread, struct message_ref *ref)
 {
     struct message_in in = { .buffer = buffer.bytes, .capacity = sizeof(buffer) };
 
