@@ -57,8 +57,9 @@ static void connect_ends(struct channel_bench *bench)
     bench->client.channel.slot = bench->server.channel.slot = SLOT;
     bench->client.channel.queue[END_SERVER] = bench->server.channel.queue[END_SERVER] = &bench->main.queue;
     bench->client.main = bench->server.main = &bench->main;
-    bench->client.generation = bench->server.generation = bench->roster[SLOT].generation = 1;
-    bench->roster[SLOT].state = ROSTER_CONNECTED;
+    bench->client.generation = bench->server.generation = 1;
+    atomic_store(&bench->roster[SLOT].generation, 1);
+    atomic_store(&bench->roster[SLOT].state, ROSTER_CONNECTED);
     bench->connections[SLOT] = &bench->server;
 }
 
