@@ -68,7 +68,7 @@ static void list_message(struct connection *connection, uint32_t id, struct cell
     struct message_list *list = arg;
 
     (void)connection;
-    if (!cell_after[list->event][cell_phase(state)])
+    if (!cell_after(list->event, cell_phase(state)))
         return;
     if (list->count == list->room)
     {

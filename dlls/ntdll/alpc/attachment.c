@@ -9,12 +9,8 @@
 
 #include <sys/mman.h>
 
-struct attachment_type
-{
-    NTSTATUS (*send)(struct channel *channel, uint32_t id, struct cell *cell, const struct attachments_out *out);
-    void (*receive)(struct channel *channel, uint32_t id, struct cell *cell, bool fresh, struct attachments_in *in);
-    void (*release)(struct channel *channel, uint32_t id, struct cell *cell);
-};
+/* the kinds; of each there are KIND_send, KIND_receive and KIND_release, with the arguments of attachment_send ... */
+#define ATTACHMENT_KINDS(KIND) KIND(context)
 
 /* ---------------------------------------------------------------------------------------------- context */
 
@@ -75,36 +71,27 @@ static void context_release(struct channel *channel, uint32_t id, struct cell *c
 
 /* ---------------------------------------------------------------------------------------------- all kinds */
 
-static const struct attachment_type types[] = {
-    { context_send, context_receive, context_release },
-};
-
-#define TYPES (sizeof(types) / sizeof(types[0]))
-
 NTSTATUS attachment_send(struct channel *channel, uint32_t id, struct cell *cell, const struct attachments_out *out)
 {
-    NTSTATUS status = STATUS_SUCCESS;
-    size_t i;
+    NTSTATUS status;
 
-    for (i = 0; i < TYPES && !status; i++)
-        status = types[i].send(channel, id, cell, out);
-    return status;
+#define SEND(kind)                                                                                                     \
+    if ((status = kind##_send(channel, id, cell, out)))                                                                \
+        return status;
+    ATTACHMENT_KINDS(SEND)
+    return STATUS_SUCCESS;
 }
 
 void attachment_receive(struct channel *channel, uint32_t id, struct cell *cell, bool fresh, struct attachments_in *in)
 {
-    size_t i;
-
-    for (i = 0; i < TYPES; i++)
-        types[i].receive(channel, id, cell, fresh, in);
+#define RECEIVE(kind) kind##_receive(channel, id, cell, fresh, in);
+    ATTACHMENT_KINDS(RECEIVE)
 }
 
 void attachment_release(struct channel *channel, uint32_t id, struct cell *cell)
 {
-    size_t i;
-
-    for (i = 0; i < TYPES; i++)
-        types[i].release(channel, id, cell);
+#define RELEASE(kind) kind##_release(channel, id, cell);
+    ATTACHMENT_KINDS(RELEASE)
 }
 
 void attachment_forget(struct channel *channel)

@@ -13,34 +13,33 @@
 
 /* ---------------------------------------------------------------------------------------------- the table */
 
-#define STEP(event, from, to, who) [EVENT_##event][CELL_##from] = CELL_##to + 1,
-#define STEP_TO(event, from, to, who)                                                                                  \
-    [EVENT_##event + END_CLIENT][CELL_##from] = CELL_##to + END_CLIENT + 1,                                            \
-                     [EVENT_##event + END_SERVER][CELL_##from] = CELL_##to + END_SERVER + 1,
-#define STEP_SAME(event, from, to, who)                                                                                \
-    [EVENT_##event][CELL_##from + END_CLIENT] = CELL_##to + END_CLIENT + 1,                                            \
-                                  [EVENT_##event][CELL_##from + END_SERVER] = CELL_##to + END_SERVER + 1,
-#define STEP_OTHER(event, from, to, who)                                                                               \
-    [EVENT_##event][CELL_##from + END_CLIENT] = CELL_##to + END_SERVER + 1,                                            \
-                                  [EVENT_##event][CELL_##from + END_SERVER] = CELL_##to + END_CLIENT + 1,
-#define STEP_OUT(event, from, to, who)                                                                                 \
-    [EVENT_##event][CELL_##from + END_CLIENT] = CELL_##to + 1,                                                         \
-                                  [EVENT_##event][CELL_##from + END_SERVER] = CELL_##to + 1,
-#define STEP_AT(event, from, to, who)                                                                                  \
-    [EVENT_##event + END_CLIENT][CELL_##from + END_CLIENT] = CELL_##to + END_CLIENT + 1,                               \
-                                               [EVENT_##event + END_SERVER][CELL_##from + END_SERVER] =                \
-                                                   CELL_##to + END_SERVER + 1,
-#define STEP_FROM(event, from, to, who)                                                                                \
-    [EVENT_##event + END_CLIENT][CELL_##from + END_CLIENT] = CELL_##to + 1,                                            \
-                                               [EVENT_##event + END_SERVER][CELL_##from + END_SERVER] = CELL_##to + 1,
+/* phases in which the thread that waits for the answer goes on waiting */
+#define SLEEPS_ON (3u << CELL_QUEUED | 3u << CELL_HELD | 3u << CELL_ANSWERING)
 
-const uint8_t cell_after[EVENT_COUNT][CELL_PHASE_MASK + 1] = { CELL_STEPS(STEP, STEP_TO, STEP_SAME, STEP_OTHER,
-                                                                          STEP_OUT, STEP_AT, STEP_FROM) };
+#define GEN ((uint64_t)CELL_GEN_MASK << CELL_GEN_SHIFT)
+#define ACTOR ((uint64_t)0xffffffff << CELL_THREAD_SHIFT | (uint64_t)CELL_PROCESS_MASK << CELL_PROCESS_SHIFT)
+#define ANSWERS(event) ((event) == EVENT_ANSWER || (event) == EVENT_QUEUE)
+/* only a first answer goes to a queue, and one that found no room there has not been given */
+#define TAKES_BACK(event, from) ((event) == EVENT_UNDO && ((from) & ~1) == CELL_QUEUED)
 
-static bool is_end(enum cell_phase phase)
-{
-    return phase == CELL_FREE || phase == CELL_VOID;
-}
+/* who was at it when it is given up still is: the thread that answers that has to be known if it dies */
+#define CHANGE(event, from, to)                                                                                            {                                                                                                                          .keep = GEN | ((event) == EVENT_GIVE_UP ? ACTOR : 0) | (SLEEPS_ON >> (to) & 1 ? CELL_WAITING : 0) |                            (CELL_IS_END(to) || ANSWERS(event) || TAKES_BACK(event, from) ? 0 : CELL_ANSWERED),                            .set = (to) | (ANSWERS(event) ? CELL_ANSWERED : 0), .after = (to) + 1                                              }
+
+#define ROW(event, from, to) [event][from] = CHANGE(event, from, to)
+#define STEP(event, from, to, who) ROW(EVENT_##event, CELL_##from, CELL_##to),
+#define STEP_TO(event, from, to, who)                                                                                      ROW(EVENT_##event + END_CLIENT, CELL_##from, CELL_##to + END_CLIENT),                                                  ROW(EVENT_##event + END_SERVER, CELL_##from, CELL_##to + END_SERVER),
+#define STEP_SAME(event, from, to, who)                                                                                    ROW(EVENT_##event, CELL_##from + END_CLIENT, CELL_##to + END_CLIENT),                                                  ROW(EVENT_##event, CELL_##from + END_SERVER, CELL_##to + END_SERVER),
+#define STEP_OTHER(event, from, to, who)                                                                                   ROW(EVENT_##event, CELL_##from + END_CLIENT, CELL_##to + END_SERVER),                                                  ROW(EVENT_##event, CELL_##from + END_SERVER, CELL_##to + END_CLIENT),
+#define STEP_OUT(event, from, to, who)                                                                                     ROW(EVENT_##event, CELL_##from + END_CLIENT, CELL_##to),                                                               ROW(EVENT_##event, CELL_##from + END_SERVER, CELL_##to),
+#define STEP_AT(event, from, to, who)                                                                                      ROW(EVENT_##event + END_CLIENT, CELL_##from + END_CLIENT, CELL_##to + END_CLIENT),                                     ROW(EVENT_##event + END_SERVER, CELL_##from + END_SERVER, CELL_##to + END_SERVER),
+#define STEP_FROM(event, from, to, who)                                                                                    ROW(EVENT_##event + END_CLIENT, CELL_##from + END_CLIENT, CELL_##to),                                                  ROW(EVENT_##event + END_SERVER, CELL_##from + END_SERVER, CELL_##to),
+
+const struct cell_change cell_changes[EVENT_COUNT][CELL_PHASE_MASK + 1] = {
+    CELL_STEPS(STEP, STEP_TO, STEP_SAME, STEP_OTHER, STEP_OUT, STEP_AT, STEP_FROM)
+};
+
+/* on the way to an end */
+static const struct cell_change ending = { .keep = GEN, .set = CELL_ENDING };
 
 /* the end in whose hands the message is; of the phases that have one */
 static enum alpc_end end_of(enum cell_phase phase)
@@ -53,33 +52,6 @@ static enum alpc_end other(enum alpc_end end)
     return end == END_CLIENT ? END_SERVER : END_CLIENT;
 }
 
-/* in these the thread that waits for the answer goes on waiting */
-static bool sleeps_on(enum cell_phase phase)
-{
-    switch (cell_without_end(phase))
-    {
-    case CELL_QUEUED:
-    case CELL_HELD:
-    case CELL_ANSWERING:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static uint64_t word_after(uint64_t state, enum cell_event event, enum cell_phase to, struct cell_actor actor)
-{
-    uint64_t answered = event == EVENT_ANSWER || event == EVENT_QUEUE ? CELL_ANSWERED : state & CELL_ANSWERED;
-
-    /* who was at it still is: the thread that answers what is given up has to be known if it dies */
-    if (event == EVENT_GIVE_UP)
-        actor = cell_actor(state);
-    /* only a first answer goes to a queue, and one that found no room there has not been given */
-    if (is_end(to) || (event == EVENT_UNDO && cell_in(state, CELL_QUEUED)))
-        answered = 0;
-    return cell_word(to, cell_gen(state), actor) | answered | (sleeps_on(to) ? state & CELL_WAITING : 0);
-}
-
 /* what a thread that sleeps on a cell waits for: the half of the word that holds the phase */
 static const _Atomic uint32_t *futex_of(const struct cell *cell)
 {
@@ -88,60 +60,52 @@ static const _Atomic uint32_t *futex_of(const struct cell *cell)
 }
 
 /* changes the word if the cell is still in that phase of that generation */
-static bool exchange(struct cell *cell, uint64_t *state, enum cell_event event, enum cell_phase to,
-                     struct cell_actor actor)
+static bool exchange(struct cell *cell, uint64_t *state, const struct cell_change *change, struct cell_actor actor)
 {
     uint64_t seen = *state;
 
-    while (!atomic_compare_exchange_weak_explicit(&cell->state, state, word_after(*state, event, to, actor),
+    while (!atomic_compare_exchange_weak_explicit(&cell->state, state, cell_changed(*state, change, actor),
                                                   memory_order_seq_cst, memory_order_acquire))
         if (!cell_is(*state, cell_phase(seen), cell_gen(seen)))
             return false;
-    if (*state & CELL_WAITING && !sleeps_on(to))
+    if (*state & CELL_WAITING && !(change->keep & CELL_WAITING))
         futex_wake(futex_of(cell), INT_MAX);
-    *state = word_after(*state, event, to, actor);
+    *state = cell_changed(*state, change, actor);
     return true;
 }
 
-/* nobody else may find the cell free before what is attached to it has been released */
-static bool release_first(struct channel *channel, uint32_t id, struct cell *cell, uint64_t *state, enum cell_phase to,
-                          struct cell_actor actor)
+bool cell_step_slowly(struct channel *channel, uint32_t id, struct cell *cell, uint64_t *state, enum cell_event event,
+                      struct cell_actor actor)
 {
-    if (!exchange(cell, state, EVENT_DONE, CELL_ENDING, actor))
+    const struct cell_change *change = &cell_changes[event][cell_phase(*state)];
+
+    if (!change->after)
+        return false;
+    if (!CELL_IS_END(change->after - 1) || !atomic_load_explicit(&cell->attached, memory_order_relaxed))
+        return exchange(cell, state, change, actor);
+    /* nobody else may find the cell free before what is attached to it has been released */
+    if (!exchange(cell, state, &ending, actor))
         return false;
     attachment_release(channel, id, cell);
-    *state = cell_word(to, cell_gen(*state), actor);
+    *state = cell_word((enum cell_phase)(change->after - 1), cell_gen(*state), actor);
     atomic_store_explicit(&cell->state, *state, memory_order_release);
     return true;
-}
-
-bool cell_step(struct channel *channel, uint32_t id, struct cell *cell, uint64_t *state, enum cell_event event,
-               struct cell_actor actor)
-{
-    uint8_t after = cell_after[event][cell_phase(*state)];
-    enum cell_phase to = (enum cell_phase)(after - 1);
-
-    if (!after)
-        return false;
-    if (is_end(to) && atomic_load_explicit(&cell->attached, memory_order_relaxed))
-        return release_first(channel, id, cell, state, to, actor);
-    return exchange(cell, state, event, to, actor);
 }
 
 uint64_t cell_finish(struct channel *channel, uint32_t id, struct cell *cell, enum cell_event event,
                      struct cell_actor actor)
 {
     uint64_t state = atomic_load_explicit(&cell->state, memory_order_relaxed);
-    enum cell_phase to = (enum cell_phase)(cell_after[event][cell_phase(state)] - 1);
+    const struct cell_change *change = &cell_changes[event][cell_phase(state)];
 
     /* the peer can have written anything there; then the cell is as free as any */
-    if (to >= CELL_PHASES)
-        to = CELL_FREE;
-    if (is_end(to))
+    if (!change->after)
+        change = &cell_changes[EVENT_DONE][CELL_OWNED];
+    if (CELL_IS_END(change->after - 1))
         attachment_release(channel, id, cell);
-    state = word_after(state, event, to, is_end(to) ? (struct cell_actor){ 0 } : actor);
+    state = cell_changed(state, change, actor);
     if (event == EVENT_SEND + END_CLIENT || event == EVENT_SEND + END_SERVER || event == EVENT_SEND_EARLY)
-        state = cell_word(to, cell_gen(state) + 1, actor);
+        state = cell_word(cell_phase(state), cell_gen(state) + 1, actor);
     atomic_store_explicit(&cell->state, state, memory_order_release);
     return state;
 }
@@ -202,7 +166,7 @@ static bool own_cell(struct cell *cell, struct cell_actor actor)
 {
     uint64_t state = atomic_load_explicit(&cell->state, memory_order_relaxed);
 
-    return cell_phase(state) == CELL_FREE && exchange(cell, &state, EVENT_ALLOC, CELL_OWNED, actor);
+    return cell_phase(state) == CELL_FREE && exchange(cell, &state, &cell_changes[EVENT_ALLOC][CELL_FREE], actor);
 }
 
 static uint32_t alloc_below(struct channel *channel, enum alpc_end end, struct cell_actor actor, uint32_t limit)

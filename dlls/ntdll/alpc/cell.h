@@ -102,8 +102,24 @@ enum cell_event
     EVENT_COUNT
 };
 
+/* a row of the table, as what it makes of a state word */
+struct cell_change
+{
+    uint64_t keep; /* these bits stay */
+    uint16_t set;  /* these are set; those of the actor that are not kept become the actor's */
+    uint8_t after; /* the phase that comes of it, plus one; 0 where the table has no such step */
+};
+
+extern const struct cell_change cell_changes[EVENT_COUNT][CELL_PHASE_MASK + 1];
+
+/* whether the message ends with the step into this phase */
+#define CELL_IS_END(phase) ((phase) == CELL_FREE || (phase) == CELL_VOID)
+
 /* the phase after an event, plus one; 0 where the table has no such step */
-extern const uint8_t cell_after[EVENT_COUNT][CELL_PHASE_MASK + 1];
+static inline unsigned int cell_after(enum cell_event event, enum cell_phase phase)
+{
+    return cell_changes[event][phase].after;
+}
 
 /* ---------------------------------------------------------------------------------------------- state words */
 
@@ -118,6 +134,11 @@ static inline uint64_t cell_word(enum cell_phase phase, uint32_t gen, struct cel
 {
     return (uint64_t)actor.thread << CELL_THREAD_SHIFT | (uint64_t)(gen & CELL_GEN_MASK) << CELL_GEN_SHIFT |
            (uint64_t)(actor.process & CELL_PROCESS_MASK) << CELL_PROCESS_SHIFT | phase;
+}
+
+static inline uint64_t cell_changed(uint64_t state, const struct cell_change *change, struct cell_actor actor)
+{
+    return (state & change->keep) | change->set | (cell_word(CELL_FREE, 0, actor) & ~change->keep);
 }
 
 static inline uint64_t cell_state(const struct cell *cell)
@@ -172,14 +193,29 @@ static inline struct cell_content *cell_content(struct cell *cell, uint64_t stat
  */
 uint32_t cell_alloc(struct channel *channel, enum alpc_end end, struct cell_actor actor);
 
+/* the part of cell_step that wakes, releases, or has come too late */
+bool cell_step_slowly(struct channel *channel, uint32_t id, struct cell *cell, uint64_t *state, enum cell_event event,
+                      struct cell_actor actor);
+
 /*
- * Takes a step from a state that was seen.  Everything written before is visible to whoever sees the new phase. 
- * Returns
- * false when the table has no such step, or when the cell is not in that phase of that generation any more; *state is
- * what it has become in any case.  An actor of zeros is alpcserver.
+ * Takes a step from a state that was seen.  Everything written before is visible to whoever sees the new phase.
+ * Returns false when the table has no such step, or when the cell is not in that phase of that generation any more;
+ * *state is what it has become in any case.  An actor of zeros is alpcserver.
  */
-bool cell_step(struct channel *channel, uint32_t id, struct cell *cell, uint64_t *state, enum cell_event event,
-               struct cell_actor actor);
+static inline bool cell_step(struct channel *channel, uint32_t id, struct cell *cell, uint64_t *state,
+                             enum cell_event event, struct cell_actor actor)
+{
+    const struct cell_change *change = &cell_changes[event][cell_phase(*state)];
+    uint64_t seen = *state, after = cell_changed(seen, change, actor);
+
+    if (change->after && !(seen & CELL_WAITING) && !CELL_IS_END(change->after - 1) &&
+        atomic_compare_exchange_strong_explicit(&cell->state, &seen, after, memory_order_seq_cst, memory_order_relaxed))
+    {
+        *state = after;
+        return true;
+    }
+    return cell_step_slowly(channel, id, cell, state, event, actor);
+}
 
 /*
  * The same without an atomic operation, for who is alone with the cell: a sender with one that it owns (a message that

@@ -357,7 +357,7 @@ static bool give_up(struct thread *thread, const struct message_ref *ref)
             return true;
         if (cell_phase(state) == CELL_ANSWER + end)
             return false;
-        if (!cell_after[EVENT_GIVE_UP][cell_phase(state)])
+        if (!cell_after(EVENT_GIVE_UP, cell_phase(state)))
             return true;
     } while (!cell_step(&connection->channel, ref->id, ref->cell, &state, EVENT_GIVE_UP, actor_of(thread, connection)));
     if (cell_phase(state) == CELL_CANCELED + peer)

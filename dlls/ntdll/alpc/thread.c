@@ -252,7 +252,7 @@ static void return_cell(struct thread *thread)
             return;
         event = cell_in(state, CELL_ABANDONED) ? EVENT_DONE : thread->undone;
     } while (!cell_step(thread->channel, thread->id, cell, &state, event, thread->actor) &&
-             cell_after[event][cell_phase(state)]);
+             cell_after(event, cell_phase(state)));
 }
 
 void thread_recover(struct thread *thread)
