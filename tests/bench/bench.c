@@ -665,7 +665,8 @@ static void tell_machine(const char *load)
 
     uname(&name);
     first_line("sed -n 's/^model name[^:]*: //p' /proc/cpuinfo", model, sizeof(model));
-    first_line("wine --version 2>/dev/null", wine, sizeof(wine));
+    first_line("for wine in wine wine64 /usr/lib/wine/wine64; do $wine --version 2>/dev/null && break; done", wine,
+               sizeof(wine));
     strftime(date, sizeof(date), "%Y-%m-%d", localtime(&now));
     tell("%s, %ld processors; Linux %s; %s; ntalpc %s; %s; load before the run %s; %u rounds\n", model,
          sysconf(_SC_NPROCESSORS_ONLN), name.release, wine, NTALPC_VERSION, date, load, options.rounds);
