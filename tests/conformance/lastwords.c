@@ -22,22 +22,22 @@ enum way
     DISCONNECT,
     DISCONNECT_NO_FLUSH,
     EXIT,
+    DETACH, /* it speaks while the process is ending already */
     TERMINATE,
     WAYS
 };
 
-static const char *const way_names[WAYS] = { "close", "disconnect", "disconnect without flush", "exit", "terminate" };
+static const char *const way_names[WAYS] = { "close", "disconnect", "disconnect without flush", "exit", "detach", "terminate" };
 
 /* whether it takes a process along */
 static BOOL ends_process(enum way way)
 {
-    return way == EXIT || way == TERMINATE;
+    return way == EXIT || way == DETACH || way == TERMINATE;
 }
 
-/* sends .count datagrams, the first byte of each is its number, and leaves as .value says */
-static void call_speak(struct call *call)
+/* sends .count datagrams, the first byte of each is its number */
+static void send_all(struct call *call)
 {
-    const enum way way = call->value;
     ULONG i;
 
     for (i = 0; i < call->count; i++)
@@ -46,10 +46,43 @@ static void call_speak(struct call *call)
         call->status =
             NtAlpcSendWaitReceivePort(call->port, DATAGRAM, &call->send.header, NULL, NULL, NULL, NULL, NULL);
     }
+}
+
+static struct call *at_detach;
+
+static void send_at_detach(void)
+{
+    send_all(at_detach);
+}
+
+/* beside the program there is a DLL that hears of the end (detach.c); .status tells if there is none */
+static void exit_speaking(struct call *call)
+{
+    HMODULE module = LoadLibraryA("alpc_detach.dll");
+    void (*call_at_detach)(void (*function)(void)) = module ? (void *)GetProcAddress(module, "call_at_detach") : NULL;
+
+    at_detach = call;
+    if (call_at_detach)
+    {
+        call_at_detach(send_at_detach);
+        ExitProcess(0);
+    }
+    call->status = STATUS_DLL_NOT_FOUND;
+}
+
+/* says .count datagrams, and leaves as .value says */
+static void call_speak(struct call *call)
+{
+    const enum way way = call->value;
+
+    if (way != DETACH)
+        send_all(call);
     if (way == CLOSE)
         NtClose(call->port);
     else if (way == EXIT)
         ExitProcess(0);
+    else if (way == DETACH)
+        exit_speaking(call);
     else if (way == TERMINATE)
         TerminateProcess(GetCurrentProcess(), 0);
     else
