@@ -286,6 +286,7 @@ static void tell_aims(void)
 enum contestant
 {
     FLOOR,
+    LOCKED,
     CHANNEL,
     ALONE,
     CALLS,
@@ -304,6 +305,7 @@ static const struct
     bool sized; /* carries data */
 } contestants[CONTESTANTS] = {
     [FLOOR] = { "floor: shared memory, two native processes", "floor", true, true },
+    [LOCKED] = { "the floor with five more locked operations, as many as the channel", "floor", false, false },
     [CHANNEL] = { "the channel, two native processes", "channel", false, true },
     [ALONE] = { "the channel, both ends in one thread: the work without any travel", "channel", false, true },
     [CALLS] = { "two ALPC calls under Wine that neither send nor receive", "alpc-nothing", false, false },
@@ -369,9 +371,10 @@ static void measure_trips(const struct pair *wine)
     progress("round trips");
     for (c = 0; c < CONTESTANTS; c++)
         pairs[c] = *wine;
-    pairs[FLOOR] = native_pair(floor_serve, floor_call, floor_new());
+    pairs[FLOOR] = native_pair(floor_serve, floor_call, floor_new(0));
     if (!options.quick)
     {
+        pairs[LOCKED] = native_pair(floor_serve, floor_call, floor_new(5));
         pairs[CHANNEL] = native_pair(channel_bench_serve, channel_bench_call, channel_bench_new());
         pairs[ALONE] = native_single(channel_bench_alone, channel_bench_new());
         pairs[SOCKET] = native_pair(socket_bench_serve, socket_bench_call, socket_bench_new());

@@ -80,7 +80,8 @@ void place(pid_t server, pid_t client, enum placement placement);
 /* ---------------------------------------------------------------------------------------------- native contestants */
 
 struct floor;
-struct floor *floor_new(void);
+/* locked: more locked operations in a round trip than the floor needs */
+struct floor *floor_new(unsigned int locked);
 void floor_serve(void *floor);
 void floor_call(void *floor, unsigned int size, unsigned int count);
 

@@ -33,6 +33,8 @@ struct floor
     struct word
     {
         _Alignas(64) _Atomic uint32_t value; /* number of messages * 2, + 1 when the receiver sleeps */
+        _Alignas(64) _Atomic uint32_t own;   /* of who puts, and */
+        uint32_t locked;                     /* so many more locked operations on it with each message */
     } request, reply;
     _Alignas(64) uint8_t header[BENCH_HEADER];
     uint8_t small[SMALL_DATA];
@@ -43,12 +45,14 @@ struct floor
 static _Alignas(4096) uint8_t buffer[BENCH_BUFFER];
 static struct spin_history history;
 
-struct floor *floor_new(void)
+struct floor *floor_new(unsigned int locked)
 {
     struct floor *floor = mmap(NULL, sizeof(*floor), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (floor == MAP_FAILED)
         fail("no memory");
+    floor->request.locked = locked / 2;
+    floor->reply.locked = locked - locked / 2;
     return floor;
 }
 
@@ -59,8 +63,12 @@ static uint8_t *data_of(struct floor *floor, unsigned int size)
 
 static void put(struct floor *floor, struct word *word, uint32_t number, unsigned int size)
 {
+    uint32_t i;
+
     memcpy(floor->header, buffer, BENCH_HEADER);
     memcpy(data_of(floor, size), buffer + BENCH_HEADER, size);
+    for (i = 0; i < word->locked; i++)
+        atomic_fetch_add_explicit(&word->own, 1, memory_order_seq_cst);
     if (atomic_exchange_explicit(&word->value, number * 2, memory_order_seq_cst) & WAITING)
         futex_wake(&word->value, 1);
 }
