@@ -98,18 +98,18 @@ NTSTATUS name_find(struct thread *thread, const struct captured_attributes *attr
     NTSTATUS status;
 
     thread_begin_steps(thread);
-    if ((status = host_NtOpenIoCompletion(&handle, IO_COMPLETION_ALL_ACCESS, &oa)))
+    for (tries = 0;; tries++)
     {
-        thread_end_steps(thread);
-        return status;
-    }
-    for (tries = 0; !(status = name_of_handle(thread, handle, name, number)) && !*number && tries < READY_TRIES;
-         tries++)
-    {
+        /* not kept over the pause: a handle would keep the name of a server that has died over making its port */
+        if ((status = host_NtOpenIoCompletion(&handle, IO_COMPLETION_ALL_ACCESS, &oa)))
+            break;
+        status = name_of_handle(thread, handle, name, number);
+        host_NtClose(handle);
+        if (status || *number || tries == READY_TRIES)
+            break;
         thread_scratch_return(thread, begin);
         nanosleep(&pause, NULL);
     }
-    host_NtClose(handle);
     thread_end_steps(thread);
     return status;
 }
