@@ -4,7 +4,7 @@
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Each kind is a row of the table in attachment.c: what sending, receiving and the end of the message mean for it. What
+ * Each kind stands in the list in attachment.c: what sending, receiving and the end of the message mean for it. What
  * both ends must see stands in the cell: its bit in .attached, its fields in .attachments.  Whoever ends a message
  * calls attachment_release, in a program or in alpcserver.
  */

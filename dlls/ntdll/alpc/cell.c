@@ -22,17 +22,34 @@
 /* only a first answer goes to a queue, and one that found no room there has not been given */
 #define TAKES_BACK(event, from) ((event) == EVENT_UNDO && ((from) & ~1) == CELL_QUEUED)
 
-/* who was at it when it is given up still is: the thread that answers that has to be known if it dies */
-#define CHANGE(event, from, to)                                                                                            {                                                                                                                          .keep = GEN | ((event) == EVENT_GIVE_UP ? ACTOR : 0) | (SLEEPS_ON >> (to) & 1 ? CELL_WAITING : 0) |                            (CELL_IS_END(to) || ANSWERS(event) || TAKES_BACK(event, from) ? 0 : CELL_ANSWERED),                            .set = (to) | (ANSWERS(event) ? CELL_ANSWERED : 0), .after = (to) + 1                                              }
+/* who was at it when a message is given up still is: a thread that goes on answering has to be known if it dies */
+#define CHANGE(event, from, to)                                                                                        \
+    {                                                                                                                  \
+        .keep = GEN | ((event) == EVENT_GIVE_UP ? ACTOR : 0) | (SLEEPS_ON >> (to) & 1 ? CELL_WAITING : 0) |            \
+                (CELL_IS_END(to) || ANSWERS(event) || TAKES_BACK(event, from) ? 0 : CELL_ANSWERED),                    \
+        .set = (to) | (ANSWERS(event) ? CELL_ANSWERED : 0), .after = (to) + 1                                          \
+    }
 
 #define ROW(event, from, to) [event][from] = CHANGE(event, from, to)
 #define STEP(event, from, to, who) ROW(EVENT_##event, CELL_##from, CELL_##to),
-#define STEP_TO(event, from, to, who)                                                                                      ROW(EVENT_##event + END_CLIENT, CELL_##from, CELL_##to + END_CLIENT),                                                  ROW(EVENT_##event + END_SERVER, CELL_##from, CELL_##to + END_SERVER),
-#define STEP_SAME(event, from, to, who)                                                                                    ROW(EVENT_##event, CELL_##from + END_CLIENT, CELL_##to + END_CLIENT),                                                  ROW(EVENT_##event, CELL_##from + END_SERVER, CELL_##to + END_SERVER),
-#define STEP_OTHER(event, from, to, who)                                                                                   ROW(EVENT_##event, CELL_##from + END_CLIENT, CELL_##to + END_SERVER),                                                  ROW(EVENT_##event, CELL_##from + END_SERVER, CELL_##to + END_CLIENT),
-#define STEP_OUT(event, from, to, who)                                                                                     ROW(EVENT_##event, CELL_##from + END_CLIENT, CELL_##to),                                                               ROW(EVENT_##event, CELL_##from + END_SERVER, CELL_##to),
-#define STEP_AT(event, from, to, who)                                                                                      ROW(EVENT_##event + END_CLIENT, CELL_##from + END_CLIENT, CELL_##to + END_CLIENT),                                     ROW(EVENT_##event + END_SERVER, CELL_##from + END_SERVER, CELL_##to + END_SERVER),
-#define STEP_FROM(event, from, to, who)                                                                                    ROW(EVENT_##event + END_CLIENT, CELL_##from + END_CLIENT, CELL_##to),                                                  ROW(EVENT_##event + END_SERVER, CELL_##from + END_SERVER, CELL_##to),
+#define STEP_TO(event, from, to, who)                                                                                  \
+    ROW(EVENT_##event + END_CLIENT, CELL_##from, CELL_##to + END_CLIENT),                                              \
+    ROW(EVENT_##event + END_SERVER, CELL_##from, CELL_##to + END_SERVER),
+#define STEP_SAME(event, from, to, who)                                                                                \
+    ROW(EVENT_##event, CELL_##from + END_CLIENT, CELL_##to + END_CLIENT),                                              \
+    ROW(EVENT_##event, CELL_##from + END_SERVER, CELL_##to + END_SERVER),
+#define STEP_OTHER(event, from, to, who)                                                                               \
+    ROW(EVENT_##event, CELL_##from + END_CLIENT, CELL_##to + END_SERVER),                                              \
+    ROW(EVENT_##event, CELL_##from + END_SERVER, CELL_##to + END_CLIENT),
+#define STEP_OUT(event, from, to, who)                                                                                 \
+    ROW(EVENT_##event, CELL_##from + END_CLIENT, CELL_##to),                                                           \
+    ROW(EVENT_##event, CELL_##from + END_SERVER, CELL_##to),
+#define STEP_AT(event, from, to, who)                                                                                  \
+    ROW(EVENT_##event + END_CLIENT, CELL_##from + END_CLIENT, CELL_##to + END_CLIENT),                                 \
+    ROW(EVENT_##event + END_SERVER, CELL_##from + END_SERVER, CELL_##to + END_SERVER),
+#define STEP_FROM(event, from, to, who)                                                                                \
+    ROW(EVENT_##event + END_CLIENT, CELL_##from + END_CLIENT, CELL_##to),                                              \
+    ROW(EVENT_##event + END_SERVER, CELL_##from + END_SERVER, CELL_##to),
 
 const struct cell_change cell_changes[EVENT_COUNT][CELL_PHASE_MASK + 1] = {
     CELL_STEPS(STEP, STEP_TO, STEP_SAME, STEP_OTHER, STEP_OUT, STEP_AT, STEP_FROM)

@@ -136,6 +136,7 @@ static inline uint64_t cell_word(enum cell_phase phase, uint32_t gen, struct cel
            (uint64_t)(actor.process & CELL_PROCESS_MASK) << CELL_PROCESS_SHIFT | phase;
 }
 
+/* what the word becomes */
 static inline uint64_t cell_changed(uint64_t state, const struct cell_change *change, struct cell_actor actor)
 {
     return (state & change->keep) | change->set | (cell_word(CELL_FREE, 0, actor) & ~change->keep);

@@ -99,7 +99,8 @@ static inline const struct roster_entry *connection_roster(const struct connecti
  * all who share the server's end, whatever the client has written into the channel [4.11].  The server end of a
  * connection.
  */
-bool connection_close_is_due(const struct connection *connection); /* it is to be received; false where the roster is not known */
+/* it is to be received; false where the roster is not known */
+bool connection_close_is_due(const struct connection *connection);
 bool connection_close_was_told(const struct connection *connection);
 /* false when somebody else has told it */
 bool connection_tell_close(const struct connection *connection);
