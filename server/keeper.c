@@ -7,6 +7,8 @@
 
 #include "keeper.h"
 
+#include "dlls/ntdll/alpc/wait.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
@@ -25,7 +27,7 @@
 #define WORKER_NAME "alpcserver"
 
 /* a worker that lives shorter has died at once; after so many of them in a row the next ones have to wait */
-#define QUICK_MS 100
+#define QUICK_NS 100000000
 #define QUICK_SOME 30
 #define QUICK_MANY 100
 #define PAUSE_SOME_MS 100
@@ -66,14 +68,6 @@ static void find_program(void)
 static pid_t fork_sharing_descriptors(void)
 {
     return (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---------------------------------------------------------------------------------------------- signals */
@@ -209,13 +203,13 @@ bool keeper_resume(struct keeper *keeper, const char *argument)
 
 static void keep(const struct keeper *keeper, pid_t worker)
 {
-    int64_t begun = now_ms();
+    uint64_t begun = monotonic_ns();
     unsigned int quick;
 
     set_title(keeper->argv[0], KEEPER_NAME);
     write_pids(keeper->lock, getpid(), worker);
     wait_for_death(worker);
-    quick = now_ms() - begun < QUICK_MS ? keeper->quick + 1 : 0;
+    quick = monotonic_ns() - begun < QUICK_NS ? keeper->quick + 1 : 0;
     pause_before_next(quick);
     begin_anew(keeper, quick);
 }

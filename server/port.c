@@ -289,6 +289,7 @@ bool port_restore(struct port *port, const struct port_ops *ops, uint64_t key, u
 
 bool ports_settle(void)
 {
+    uint64_t now = monotonic_ns();
     struct object *object;
     bool left = false;
 
@@ -300,10 +301,10 @@ bool ports_settle(void)
             continue;
         if (!port->settled)
         {
-            port->settled = monotonic_ns() + SETTLE_NS;
+            port->settled = now + SETTLE_NS;
             port_changed(port);
         }
-        if (port->settled > monotonic_ns())
+        if (port->settled > now)
             left = true;
         else
             handle_sent(port);

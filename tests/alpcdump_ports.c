@@ -12,6 +12,7 @@
 
 #include "dlls/ntdll/alpc/cell.h"
 #include "dlls/ntdll/alpc/control.h"
+#include "dlls/ntdll/alpc/wait.h"
 #include "ntalpc/nt.h"
 
 #include <pthread.h>
@@ -148,10 +149,8 @@ static void put_message(struct connection *connection, enum cell_phase phase, ui
     struct cell *cell = channel_cell(&connection->channel, id);
     bool answered = phase == CELL_ANSWER + END_CLIENT;
     struct cell_content *content = answered ? &cell->answer : &cell->request;
-    struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    atomic_store(&cell->time, ((uint64_t)now.tv_sec - 1) * 1000000000 + (uint64_t)now.tv_nsec);
+    atomic_store(&cell->time, coarse_ns() - 1000000000);
     atomic_store(&cell->sequence, channel_next_sequence(&connection->channel, END_CLIENT));
     atomic_store(&cell->request.flags, CONTENT_SYNC);
     atomic_store(&content->length, 24 | (64 - HEADER_SIZE) << 16);

@@ -8,6 +8,7 @@
 #include "query.h"
 
 #include "dlls/ntdll/alpc/control.h"
+#include "dlls/ntdll/alpc/wait.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,10 +19,7 @@
 
 static double seconds(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    return (double)monotonic_ns() / 1e9;
 }
 
 /* what control_connect says is an error, unless it only means that there is no server */
