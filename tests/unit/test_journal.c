@@ -423,7 +423,10 @@ static void test_each_instruction(void **state)
 
     (void)state;
     if (THREAD_SANITIZER || ADDRESS_SANITIZER)
+    {
+        print_message("skipped: sanitizers cannot be traced step by step\n");
         skip();
+    }
     begin();
     fd = journal.fd;
     progress = shared_memory(sizeof(*progress));
@@ -440,7 +443,10 @@ static void test_each_instruction(void **state)
     }
     assert_int_equal(waitpid(writer, &status, 0), writer);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+    {
+        print_message("skipped: processes may not be traced here\n");
         skip();
+    }
     while (!WIFEXITED(status))
     {
         assert_int_equal(ptrace(PTRACE_SINGLESTEP, writer, NULL, NULL), 0);
