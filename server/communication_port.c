@@ -78,9 +78,12 @@ static void describe(const struct port *port, struct port_record *record)
 
     record->connection = connection->object.serial;
     if (end_of(port) != END_CLIENT)
+    {
+        record->receivers = atomic_load(&connection->channel.header->comm.sleepers);
         return;
+    }
     record->queued = (uint32_t)queue_length(queue);
-    record->receivers = atomic_load(&queue->desk->sleepers);
+    record->receivers = atomic_load(&queue->desk->waiters.sleepers);
 }
 
 static void closed(struct port *port)

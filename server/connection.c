@@ -377,7 +377,7 @@ bool connection_write_request(struct connection *connection, uint32_t id, const 
     if (!write_payload(connection, id, message))
         return false;
     write_content(&cell->request, message);
-    store(&cell->requester, message->thread);
+    store(&cell->waiter[CELL_END(id)].thread, message->flags & CONTENT_SYNC ? message->thread : 0);
     atomic_store_explicit(&cell->time, coarse_ns(), memory_order_relaxed);
     return true;
 }

@@ -78,7 +78,7 @@ static void describe(const struct port *port, struct port_record *record)
 
     record->connections = roster->count;
     record->queued = (uint32_t)queue_length(&roster->queue);
-    record->receivers = atomic_load(&roster->queue.desk->sleepers);
+    record->receivers = atomic_load(&roster->queue.desk->waiters.sleepers);
 }
 
 static void closed(struct port *port)

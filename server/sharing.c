@@ -15,9 +15,14 @@
 
 static void forget_sleepers(const struct sharer *sharer, uint32_t thread, uint64_t mask)
 {
+    struct channel *channel = &sharer->connection->channel;
+    uint64_t who = WAITER(sharer->bond.process->id, thread);
+
     /* who receives from the main queue is the roster's business */
     if (sharer->end == END_CLIENT)
-        queue_forget(&sharer->connection->channel.client_queue, WAITER(sharer->bond.process->id, thread), mask);
+        queue_forget(&channel->client_queue, who, mask);
+    else
+        waiters_forget(&channel->header->comm, who, mask);
 }
 
 static void bury(const struct sharer *sharer, uint32_t thread)

@@ -164,9 +164,9 @@ static void put_message(struct connection *connection, enum cell_phase phase, ui
 static void *receive(void *arg)
 {
     struct connection *connection = arg;
-    struct queue_wait wait = { .waiter = 0 };
+    struct waiter wait = { .name = 0 };
 
-    queue_wait_begin(&connection->channel.client_queue, &wait, WAITER(0x24, 0x2c));
+    waiter_begin(&connection->channel.client_queue.desk->waiters, &wait, WAITER(0x24, 0x2c));
     for (;;)
         queue_sleep(&connection->channel.client_queue, &wait, &deadline_never);
     return NULL;
@@ -178,7 +178,7 @@ static void begin_receiver(struct connection *connection)
     pthread_t thread;
 
     assert_int_equal(pthread_create(&thread, NULL, receive, connection), 0);
-    while (!atomic_load(&connection->channel.header->desk.sleepers))
+    while (!atomic_load(&connection->channel.header->desk.waiters.sleepers))
         usleep(1000);
 }
 

@@ -44,6 +44,22 @@ enum port_kind
     PORT_SERVER = 2
 };
 
+/* ---------------------------------------------------------------------------------------------- waiters */
+
+#define WAITERS_KNOWN 40 /* by name; more only count as sleepers */
+
+/* the threads that wait in a receive */
+struct waiters
+{
+    _Alignas(SHM_LINE) _Atomic uint32_t sleepers; /* threads that sleep on the bell, or are about to */
+    /* threads that wait, asleep or not: what is sent next is theirs [4.7]; 0 = free */
+    _Alignas(SHM_LINE) _Atomic uint64_t waiting[WAITERS_KNOWN];
+};
+
+/* a thread that waits, by Windows' numbers; the top bit tells that it counts as a sleeper too */
+#define WAITER(process, thread) ((uint64_t)(process) << 32 | (thread))
+#define WAITER_ASLEEP (UINT64_C(1) << 63)
+
 /* ---------------------------------------------------------------------------------------------- queue */
 
 /*
@@ -62,8 +78,6 @@ enum port_kind
 #define PORT_QUEUE_BITS 17
 #define CLIENT_QUEUE_BITS 15
 
-#define QUEUE_WAITERS 40 /* known by name; more only count as sleepers */
-
 /* written by those who post */
 struct queue_post
 {
@@ -74,16 +88,11 @@ struct queue_post
 /* written by those who receive */
 struct queue_desk
 {
-    _Alignas(SHM_LINE) _Atomic uint64_t head;        /* next position to take */
-    _Alignas(SHM_LINE) _Atomic uint32_t sleepers;    /* threads that sleep on the bell, or are about to */
-    _Atomic uint32_t closed;                         /* set by alpcserver: nothing more is going to come */
-    /* threads that wait, asleep or not: what is sent next is theirs [4.7]; 0 = free */
-    _Alignas(SHM_LINE) _Atomic uint64_t waiting[QUEUE_WAITERS];
+    _Alignas(SHM_LINE) _Atomic uint64_t head; /* next position to take */
+    _Atomic uint64_t packed;                  /* when somebody began to move what stands in the ring, coarse_ns() */
+    _Atomic uint32_t closed;                  /* set by alpcserver: nothing more is going to come */
+    struct waiters waiters;
 };
-
-/* a thread that waits, by Windows' numbers; the top bit tells that it counts as a sleeper too */
-#define WAITER(process, thread) ((uint64_t)(process) << 32 | (thread))
-#define WAITER_ASLEEP (UINT64_C(1) << 63)
 
 /* ---------------------------------------------------------------------------------------------- cell */
 
@@ -112,7 +121,8 @@ enum cell_phase
     CELL_ABANDONED = 18, /* the other end gave up while the answer was being written */
     CELL_WITHDRAWN = 20, /* the other end gave up what was not received yet; the queue's entry leads to this */
     CELL_ENDING = 22,    /* a thread of that end releases what is attached */
-    CELL_PHASES = 24
+    CELL_RETRACTED = 24, /* the other end gave up what stood ready for the waiting thread of this one: a callback */
+    CELL_PHASES = 26
 };
 
 #define CELL_PHASE_MASK 0x1fu
@@ -134,9 +144,20 @@ struct cell_content
     _Atomic uint32_t process; /* and which of the processes that share its end; 0 is the creator */
 };
 
-#define CONTENT_SYNC 0x01u    /* who wrote it waits on the cell for the answer */
+#define CONTENT_SYNC 0x01u    /* who wrote it waits on the cell for the answer, see cell_waiter */
 #define CONTENT_RELEASE 0x02u /* nothing is to come after this: a datagram, or an answer that ends the message */
 #define CONTENT_REFUSED 0x04u /* the answer to a connection request: no */
+
+/*
+ * The thread of an end that waits for what the other end writes: for the answer to its message, or to its answer, if
+ * that is a request in its turn (a callback).  Both ends have one while a callback stands ready: the thread that is to
+ * take it, and the one that sent it.  Each end writes its own, with each message and each answer.
+ */
+struct cell_waiter
+{
+    _Atomic uint32_t thread;  /* id; 0 = none */
+    _Atomic uint32_t process; /* which of the processes that share the end */
+};
 
 /* the longest message less the larger of the two headers [alpc.md 3.9, 2.7] */
 #define CELL_MAX_PAYLOAD (0xffffu - 0x28u)
@@ -149,10 +170,9 @@ struct cell
     _Alignas(SHM_LINE) _Atomic uint64_t state;
     _Atomic uint64_t time;      /* CLOCK_MONOTONIC_COARSE of the request, ns */
     _Atomic uint32_t sequence;  /* CallbackId of the message, counted per end, never 0 */
-    _Atomic uint32_t requester; /* thread that waits for the answer, */
-    _Atomic uint32_t requester_process; /* and which of the processes that share its end */
-    struct cell_content request;
     _Atomic uint32_t attached;  /* mask of what stands in .attachments, see attachment.h */
+    struct cell_waiter waiter[2];
+    struct cell_content request;
     /*
      * The signal changes when an answer has been written.  A thread that spins reads this line and not the one above,
      * which the thread that answers would otherwise have to get back with each access; and finds in it all that it
@@ -218,11 +238,11 @@ struct channel_header
     _Alignas(SHM_LINE) _Atomic uint32_t link;
     _Atomic uint32_t max_payload;                 /* that either end may send */
     _Atomic uint32_t sharer[2][ROSTER_PROCESSES]; /* ids of the processes at each end by cell.process */
-    _Atomic uint32_t comm_waiters;               /* threads that wait in a receive on the server communication port */
-    _Atomic uint32_t comm_bell;                   /* their futex */
+    _Atomic uint32_t comm_bell;                   /* futex of those who receive on the server communication port */
     struct channel_end end[2];
     struct queue_post post; /* of the client port's queue */
     struct queue_desk desk;
+    struct waiters comm; /* threads that receive on the server communication port */
     _Alignas(256) struct cell connect;
     struct cell closed;
 };
@@ -337,26 +357,31 @@ static inline uint32_t message_cell(uint32_t id)
 #define SHM_OFFSET(type, field, offset) _Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
 #define SHM_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
 
+SHM_OFFSET(waiters, sleepers, 0x00);
+SHM_OFFSET(waiters, waiting, 0x40);
+SHM_SIZE(waiters, 0x180);
 SHM_OFFSET(queue_post, tail, 0x00);
 SHM_OFFSET(queue_post, bell, 0x08);
 SHM_SIZE(queue_post, 0x40);
 SHM_OFFSET(queue_desk, head, 0x00);
-SHM_OFFSET(queue_desk, sleepers, 0x40);
-SHM_OFFSET(queue_desk, closed, 0x44);
-SHM_OFFSET(queue_desk, waiting, 0x80);
+SHM_OFFSET(queue_desk, packed, 0x08);
+SHM_OFFSET(queue_desk, closed, 0x10);
+SHM_OFFSET(queue_desk, waiters, 0x40);
 SHM_SIZE(queue_desk, 0x1c0);
 SHM_OFFSET(cell_content, length, 0x00);
 SHM_OFFSET(cell_content, flags, 0x04);
 SHM_OFFSET(cell_content, author, 0x08);
 SHM_OFFSET(cell_content, process, 0x0c);
 SHM_SIZE(cell_content, 0x10);
+SHM_OFFSET(cell_waiter, thread, 0x00);
+SHM_OFFSET(cell_waiter, process, 0x04);
+SHM_SIZE(cell_waiter, 0x08);
 SHM_OFFSET(cell, state, 0x00);
 SHM_OFFSET(cell, time, 0x08);
 SHM_OFFSET(cell, sequence, 0x10);
-SHM_OFFSET(cell, requester, 0x14);
-SHM_OFFSET(cell, requester_process, 0x18);
-SHM_OFFSET(cell, request, 0x1c);
-SHM_OFFSET(cell, attached, 0x2c);
+SHM_OFFSET(cell, attached, 0x14);
+SHM_OFFSET(cell, waiter, 0x18);
+SHM_OFFSET(cell, request, 0x28);
 SHM_OFFSET(cell, signal, 0x40);
 SHM_OFFSET(cell, answer, 0x44);
 SHM_OFFSET(cell, attachments, 0x80);
@@ -371,14 +396,14 @@ SHM_OFFSET(channel_header, gen_base, 0x08);
 SHM_OFFSET(channel_header, link, 0x40);
 SHM_OFFSET(channel_header, max_payload, 0x44);
 SHM_OFFSET(channel_header, sharer, 0x48);
-SHM_OFFSET(channel_header, comm_waiters, 0x78);
-SHM_OFFSET(channel_header, comm_bell, 0x7c);
+SHM_OFFSET(channel_header, comm_bell, 0x78);
 SHM_OFFSET(channel_header, end, 0x80);
 SHM_OFFSET(channel_header, post, 0x100);
 SHM_OFFSET(channel_header, desk, 0x140);
-SHM_OFFSET(channel_header, connect, 0x300);
-SHM_OFFSET(channel_header, closed, 0x440);
-SHM_SIZE(channel_header, 0x600);
+SHM_OFFSET(channel_header, comm, 0x300);
+SHM_OFFSET(channel_header, connect, 0x500);
+SHM_OFFSET(channel_header, closed, 0x640);
+SHM_SIZE(channel_header, 0x800);
 SHM_OFFSET(port_desk, queue, 0x0000);
 SHM_OFFSET(port_desk, told_closed, 0x1000);
 SHM_SIZE(port_desk, 0x11000);

@@ -95,6 +95,16 @@ static void call_terminate_thread(struct call *call)
     CloseHandle(call->handle);
 }
 
+static void call_suspend_thread(struct call *call)
+{
+    call->status = SuspendThread(call->handle) == (DWORD)-1 ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
+}
+
+static void call_resume_thread(struct call *call)
+{
+    call->status = ResumeThread(call->handle) == (DWORD)-1 ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
+}
+
 static void call_join_thread(struct call *call)
 {
     call->status = WaitForSingleObject(call->handle, HANG) ? STATUS_AGENT_HANGS : STATUS_SUCCESS;
@@ -250,7 +260,7 @@ static void perform_on_thread(const struct test_agent *agent, agent_proc proc)
 
     prepare(host)->handle = agent->agent.thread;
     status = perform(host, proc);
-    ok(!status, "cannot end a thread: %#lx\n", status);
+    ok(!status, "cannot end or stop a thread: %#lx\n", status);
 }
 
 void agent_stop(struct agent *agent)
@@ -282,6 +292,26 @@ void agent_kill_thread(struct agent *agent)
         ok(!WaitForSingleObject(agent->thread, HANG), "the thread has not ended\n");
     }
     free_agent(own);
+}
+
+void agent_suspend(struct agent *agent)
+{
+    struct test_agent *own = test_agent(agent);
+
+    if (own->host)
+        perform_on_thread(own, call_suspend_thread);
+    else
+        ok(SuspendThread(agent->thread) != (DWORD)-1, "cannot suspend the thread: %lu\n", GetLastError());
+}
+
+void agent_resume(struct agent *agent)
+{
+    struct test_agent *own = test_agent(agent);
+
+    if (own->host)
+        perform_on_thread(own, call_resume_thread);
+    else
+        ok(ResumeThread(agent->thread) != (DWORD)-1, "cannot resume the thread: %lu\n", GetLastError());
 }
 
 void agent_kill(struct agent *agent)

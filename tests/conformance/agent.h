@@ -85,6 +85,10 @@ void agent_kill(struct agent *agent);
 /* terminates just the thread; the agent is freed, its process stays if other agents live there */
 void agent_kill_thread(struct agent *agent);
 
+/* stops the thread of an agent that was made beside another one, wherever it is, and lets it go on */
+void agent_suspend(struct agent *agent);
+void agent_resume(struct agent *agent);
+
 /* the process of an agent, for DuplicateHandle */
 HANDLE agent_process_handle(const struct agent *agent);
 

@@ -463,7 +463,97 @@ static void test_waiter_dies(struct agent *server, struct agent *client)
         send_datagram(&c, "message");
         expect_datagram(server, i & 1 ? c.comm : c.listening, "message", PORT_CONTEXT);
     }
+    /* nor does it count as one who waits when the client goes */
+    send_datagram(&c, "late");
+    close_handle(client, c.port);
+    c.port = NULL;
+    expect(server, c.listening, "4.11", LPC_CANCELED, NULL, 0);
     close_connection(&c);
+}
+
+/* ---------------------------------------------------------------------------------------------- many */
+
+#define BATCH 1000
+
+/* receives .count datagrams, the numbers in which count up from .value; .count tells how many came so */
+static void call_receive_many(struct call *call)
+{
+    ULONG i, number;
+
+    for (i = 0; i < call->count; i++)
+    {
+        SIZE_T length = sizeof(call->receive);
+
+        call->status = NtAlpcSendWaitReceivePort(call->port, 0, NULL, NULL, &call->receive.header, &length, NULL, NULL);
+        memcpy(&number, call->receive.data, sizeof(number));
+        if (call->status || number != call->value + i)
+            break;
+    }
+    call->count = i;
+}
+
+static void begin_receive_many(struct agent *agent, HANDLE port, ULONG first, ULONG count)
+{
+    struct call *call = prepare(agent);
+
+    call->port = port;
+    call->value = first;
+    call->count = count;
+    begin(agent, call_receive_many);
+}
+
+static void begin_send_many(struct agent *agent, HANDLE port, ULONG first, ULONG count)
+{
+    struct call *call = prepare(agent);
+
+    call->port = port;
+    call->flags = DATAGRAM;
+    call->value = first;
+    call->count = count;
+    set_message(call, &first, sizeof(first));
+    begin(agent, call_send_many);
+}
+
+/*
+ * A server that receives on communication ports only, more than a queue holds; and while what another client has sent
+ * is not received [4.1]
+ */
+static void test_many(struct agent *server, struct agent *client)
+{
+    struct agent *second = agent_beside(client);
+    unsigned int unreceived;
+    struct connected c[2];
+
+    open_two(c, server, client, second);
+    for (unreceived = 0; unreceived < 2; unreceived++)
+    {
+        const ULONG most = 140000;
+        ULONG first;
+
+        winetest_push_context("%u not received", unreceived);
+        if (unreceived)
+            send_datagram(&c[1], "first");
+        for (first = 0; first < most; first += BATCH)
+        {
+            if (unreceived && first == most / 2)
+                send_datagram(&c[1], "second");
+            begin_receive_many(server, c[0].comm, first, BATCH);
+            begin_send_many(client, c[0].port, first, BATCH);
+            ok_status("4.4", end(client), STATUS_SUCCESS);
+            ok_status("4.4", end(server), STATUS_SUCCESS);
+            if (client->call->count != BATCH || server->call->count != BATCH)
+                break;
+        }
+        ok(first == most, "[4.1] %lu datagrams sent, then %lu, and received %lu\n", first, client->call->count,
+           server->call->count);
+        winetest_pop_context();
+    }
+    expect_datagram(server, c[1].comm, "first", SECOND_CONTEXT);
+    expect_datagram(server, c[1].comm, "second", SECOND_CONTEXT);
+    expect_nothing(server, c[0].comm, "4.1");
+    expect_nothing(server, c[0].listening, "4.1");
+    close_two(c);
+    agent_stop(second);
 }
 
 /* ---------------------------------------------------------------------------------------------- under load */
@@ -586,6 +676,7 @@ START_TEST(commport)
     RUN(test_notices);
     RUN(test_port_goes);
     RUN(test_waiter_dies);
+    RUN(test_many);
     RUN(test_load);
     RUN(test_thread_for_each);
     end_tests();

@@ -436,6 +436,31 @@ static void test_client_goes(struct agent *server, struct agent *client)
     close_connection(&c);
 }
 
+/* [4.8.1, 4.11] a message that the server has not received before it is canceled has no context of the server's */
+static void test_canceled_unseen(struct agent *server, struct agent *client)
+{
+    struct connected c;
+    PORT_MESSAGE message;
+    unsigned int i;
+
+    open_connection(&c, server, client);
+    /* all cells that are used first have had one */
+    for (i = 0; i < 40; i++)
+    {
+        prepare_sync(client, c.port, CLIENT_CONTEXT);
+        begin(client, call_exchange);
+        message = receive_message(server, c.listening, REQUEST);
+        answer_with(server, c.listening, RELEASE, &message, SERVER_CONTEXT);
+        ok_status("4.4", end(client), STATUS_SUCCESS);
+    }
+    send_with(client, c.port, DATAGRAM, NULL);
+    close_handle(client, c.port);
+    c.port = NULL;
+    expect(server, c.listening, "4.11", LPC_CANCELED, NULL, 0);
+    ok(!server->call->context.MessageContext, "[4.8.1] MessageContext %p\n", server->call->context.MessageContext);
+    close_connection(&c);
+}
+
 /* a callback is given up: the client, which holds it, gets its own context back */
 static void test_canceled_callback(struct agent *server, struct agent *client)
 {
@@ -686,6 +711,7 @@ START_TEST(context)
     RUN(test_two_clients);
     RUN(test_other_process);
     RUN(test_client_goes);
+    RUN(test_canceled_unseen);
     RUN(test_canceled_callback);
     RUN(test_sent);
     RUN(test_not_allocated);

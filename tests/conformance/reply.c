@@ -862,6 +862,130 @@ static void test_callback_client_dies(struct agent *server, struct agent *client
     }
 }
 
+/*
+ * A callback stands ready for a thread that does not come to taking it when one of the two threads that wait goes, or
+ * gives up: the message is over, and so the other finds it lost [4.12, CAVEATS]
+ */
+static void test_callback_not_taken(struct agent *server, struct agent *client)
+{
+    static const char *const ways[] = { "client's thread dies", "server's thread dies", "timeout" };
+    struct connected c;
+    unsigned int way;
+
+    open_connection(&c, server, client);
+    for (way = 0; way < ARRAY_SIZE(ways); way++)
+    {
+        struct agent *caller = agent_beside(client), *asker = agent_beside(server);
+        PORT_MESSAGE request;
+        struct call *call;
+
+        winetest_push_context("%s", ways[way]);
+        begin_request(caller, c.port, "request", 7);
+        request = receive_request(&c, "request", 7);
+        agent_suspend(caller);
+        call = prepare(asker);
+        call->port = way ? c.comm : c.listening;
+        call->flags = SYNC;
+        set_answer(call, &request, "callback", 8);
+        call->receives = call->has_length = TRUE;
+        call->length = sizeof(call->receive);
+        call->has_timeout = way == 2;
+        call->timeout = MILLISECONDS(100);
+        begin(asker, call_exchange);
+        ok(!finished(asker, 20), "[4.5] the callback has ended before it was answered\n");
+        if (way == 0)
+        {
+            agent_kill_thread(caller);
+            ok_status("4.12", end(asker), STATUS_MESSAGE_LOST);
+            agent_stop(asker);
+        }
+        else
+        {
+            if (way == 1)
+                agent_kill_thread(asker);
+            else
+            {
+                ok_status("4.4", end(asker), STATUS_TIMEOUT);
+                agent_stop(asker);
+            }
+            agent_resume(caller);
+            ok_status("4.12", end(caller), STATUS_MESSAGE_LOST);
+            ok(caller->call->receive.header.u2.ZeroInit == 0xcccccccc, "[4.12] the buffer was written to\n");
+            agent_stop(caller);
+        }
+        ok_status("4.5", answer(server, c.listening, RELEASE, &request, "late", 4), STATUS_INVALID_MESSAGE);
+        check_clean(&c);
+        winetest_pop_context();
+    }
+    close_connection(&c);
+}
+
+/* the thread that sent a callback dies when the client has it: the client is told [4.5, 4.12] */
+static void test_callback_sender_dies(struct agent *server, struct agent *client)
+{
+    struct agent *asker = agent_beside(server);
+    PORT_MESSAGE request, callback;
+    struct connected c;
+
+    open_connection(&c, server, client);
+    request = sync_request(&c, "request", 7);
+    begin_callback(asker, c.listening, &request, "callback", 8);
+    end_sync(&c, REQUEST, "callback", 8);
+    callback = client->call->receive.header;
+    agent_kill_thread(asker);
+    expect(client, c.port, "4.12", LPC_CANCELED, NULL, 0);
+    ok(client->call->receive.header.MessageId == callback.MessageId, "[4.12] MessageId %#lx\n",
+       client->call->receive.header.MessageId);
+    ok_status("4.5", answer(client, c.port, RELEASE, &callback, "late", 4), STATUS_REQUEST_CANCELED);
+    check_clean(&c);
+    close_connection(&c);
+}
+
+/* the thread that answered a callback with a request in its turn dies: the server, which has that, is told */
+static void test_callback_answerer_dies(struct agent *server, struct agent *client)
+{
+    struct agent *caller = agent_beside(client);
+    PORT_MESSAGE request, callback, inner;
+    struct connected c;
+
+    open_connection(&c, server, client);
+    begin_request(caller, c.port, "request", 7);
+    request = receive_request(&c, "request", 7);
+    begin_callback(server, c.listening, &request, "callback", 8);
+    ok_status("4.5", end(caller), STATUS_SUCCESS);
+    callback = caller->call->receive.header;
+    begin_callback(caller, c.port, &callback, "inner", 5);
+    ok_status("4.5", end(server), STATUS_SUCCESS);
+    check_received(server, "4.5", REQUEST, "inner", 5);
+    inner = server->call->receive.header;
+    agent_kill_thread(caller);
+    expect(server, c.listening, "4.12", LPC_CANCELED, NULL, 0);
+    ok(server->call->receive.header.MessageId == inner.MessageId, "[4.12] MessageId %#lx\n",
+       server->call->receive.header.MessageId);
+    ok_status("4.5", answer(server, c.listening, RELEASE, &inner, "late", 4), STATUS_REQUEST_CANCELED);
+    check_clean(&c);
+    close_connection(&c);
+}
+
+/* a message that the server has answered and keeps is canceled with its sender, whose name the notice has [4.11, 7.5] */
+static void test_retained_canceled(struct agent *server, struct agent *client)
+{
+    struct connected c;
+    PORT_MESSAGE request;
+
+    open_connection(&c, server, client);
+    request = sync_request(&c, "request", 7);
+    ok_status("4.5", answer(server, c.listening, 0, &request, "answer", 6), STATUS_SUCCESS);
+    end_sync(&c, RETAINED, "answer", 6);
+    close_handle(client, c.port);
+    c.port = NULL;
+    expect(server, c.listening, "4.11", LPC_CANCELED, NULL, 0);
+    ok(server->call->receive.header.MessageId == request.MessageId, "[4.12] MessageId %#lx\n",
+       server->call->receive.header.MessageId);
+    check_client_id(server, client);
+    close_connection(&c);
+}
+
 START_TEST(reply)
 {
     if (agent_main())
@@ -888,5 +1012,9 @@ START_TEST(reply)
     RUN(test_callback_with_others);
     RUN(test_callback_timeout);
     RUN(test_callback_client_dies);
+    RUN(test_callback_not_taken);
+    RUN(test_callback_sender_dies);
+    RUN(test_callback_answerer_dies);
+    RUN(test_retained_canceled);
     end_tests();
 }

@@ -99,7 +99,7 @@ static struct thread *begin_thread(void)
 {
     uint32_t id = (uint32_t)syscall(SYS_gettid);
 
-    if (thread_record && thread_record->actor.thread != id)
+    if (thread_record && thread_record->thread_id != id)
         thread_unregister();
     return thread_current((uint32_t)getpid(), id);
 }
@@ -232,6 +232,25 @@ static NTSTATUS await_for(struct message_ref *ref, struct received *message, uin
     return await(ref, message, &deadline);
 }
 
+static bool step(struct connection *connection, const struct message_ref *ref, enum cell_event event)
+{
+    uint64_t state = cell_state(ref->cell);
+
+    return cell_step(&connection->channel, ref->id, ref->cell, &state, event, connection_actor(connection, begin_thread()));
+}
+
+/* what alpcserver does when this thread, as one of that end's, has died */
+static void bury(struct connection *connection)
+{
+    cell_bury(&connection->channel, &(struct cell_dead){ .end = connection->end, .thread = begin_thread()->thread_id });
+}
+
+/* this thread is going to wait for an answer to what it writes */
+static void store_waiter(const struct message_ref *ref, enum alpc_end end)
+{
+    atomic_store(&ref->cell->waiter[end].thread, begin_thread()->thread_id);
+}
+
 static struct payload payload;
 static struct received got, got_too;
 
@@ -304,6 +323,106 @@ static void test_callbacks(void **state)
     assert_int_equal(answer_message(&world.client, &got, &payload, false, &refs[0]), STATUS_SUCCESS);
     assert_int_equal(await(&refs[DEPTH - 1], &got, &deadline_never), STATUS_SUCCESS);
     assert_int_equal(type_of(&got), LPC_REPLY);
+    end();
+}
+
+/* a callback stands ready when one of the two that wait gives up, or dies: the message is over for both */
+static void test_callback_lost(void **state)
+{
+    enum way
+    {
+        TIMEOUT,
+        SERVER_DIES,
+        CLIENT_DIES,
+        BOTH_DIE,
+        TAKEN_FIRST,
+        WAYS
+    };
+    struct message_ref request, callback;
+    unsigned int way, nested;
+
+    (void)state;
+    for (way = 0; way < WAYS; way++)
+        for (nested = 0; nested < 2; nested++)
+        {
+            /* of the last exchange, which goes the other way round after a callback */
+            struct connection *asking = nested ? &world.client : &world.server;
+            struct connection *waiting = nested ? &world.server : &world.client;
+
+            begin();
+            fill(&payload, 8);
+            assert_int_equal(send_message(&world.client, &payload, true, false, &request), STATUS_SUCCESS);
+            assert_int_equal(receive_now(&world.server_port, &got), STATUS_SUCCESS);
+            if (nested)
+            {
+                assert_int_equal(answer_message(&world.server, &got, &payload, true, &callback), STATUS_SUCCESS);
+                assert_int_equal(await(&request, &got, &deadline_never), STATUS_SUCCESS);
+                request = callback;
+            }
+            assert_int_equal(answer_message(asking, &got, &payload, true, &callback), STATUS_SUCCESS);
+            if (way == TAKEN_FIRST)
+            {
+                /* it is there, so the first to look has it */
+                assert_int_equal(await_for(&request, &got, 0), STATUS_SUCCESS);
+                assert_int_equal(await_for(&callback, &got_too, 1000000), STATUS_TIMEOUT);
+                assert_int_equal(answer_message(waiting, &got, &payload, false, &request), STATUS_REQUEST_CANCELED);
+                end();
+                continue;
+            }
+            if (way == TIMEOUT)
+                assert_int_equal(await_for(&callback, &got_too, 1000000), STATUS_TIMEOUT);
+            if (way == SERVER_DIES || way == BOTH_DIE)
+                bury(asking);
+            if (way == CLIENT_DIES || way == BOTH_DIE)
+                bury(waiting);
+            if (way != TIMEOUT)
+                assert_int_equal(await(&callback, &got_too, &deadline_never), STATUS_MESSAGE_LOST);
+            assert_int_equal(await(&request, &got_too, &deadline_never), STATUS_MESSAGE_LOST);
+            assert_int_equal(answer_message(asking, &got, &payload, false, &request), STATUS_INVALID_MESSAGE);
+            assert_int_equal(count_used(), 0);
+            end();
+        }
+}
+
+/* the callback that is given up is longer than the buffer of who waits */
+static void test_callback_lost_small(void **state)
+{
+    struct message_in in = { .buffer = &got_too, .capacity = HEADER_SIZE };
+    struct message_ref request, callback;
+
+    (void)state;
+    begin();
+    fill(&payload, 8);
+    assert_int_equal(send_message(&world.client, &payload, true, false, &request), STATUS_SUCCESS);
+    assert_int_equal(receive_now(&world.server_port, &got), STATUS_SUCCESS);
+    assert_int_equal(answer_message(&world.server, &got, &payload, true, &callback), STATUS_SUCCESS);
+    /* first it goes to the queue, where it is given up like anything else */
+    assert_int_equal(message_await(begin_thread(), &request, &in, &deadline_never), STATUS_BUFFER_TOO_SMALL);
+    assert_int_equal(await_for(&callback, &got_too, 1000000), STATUS_TIMEOUT);
+    assert_int_equal(receive_now(&world.client_port, &got), STATUS_TIMEOUT);
+    assert_int_equal(count_used(), 0);
+    end();
+}
+
+/* the thread that answers with a request of its own goes before it has written it: who waited goes on waiting */
+static void test_callback_unwritten(void **state)
+{
+    struct message_ref request, ignored;
+
+    (void)state;
+    begin();
+    fill(&payload, 8);
+    assert_int_equal(send_message(&world.client, &payload, true, false, &request), STATUS_SUCCESS);
+    assert_int_equal(receive_now(&world.server_port, &got), STATUS_SUCCESS);
+    ignored = request;
+    assert_true(step(&world.server, &ignored, EVENT_BEGIN));
+    store_waiter(&ignored, END_SERVER);
+    bury(&world.server);
+    assert_int_equal(cell_phase(cell_state(request.cell)), CELL_HELD + END_SERVER);
+    assert_int_equal(answer_message(&world.server, &got, &payload, false, &ignored), STATUS_SUCCESS);
+    assert_int_equal(await(&request, &got, &deadline_never), STATUS_SUCCESS);
+    assert_int_equal(type_of(&got), LPC_REPLY);
+    assert_int_equal(count_used(), 0);
     end();
 }
 
@@ -444,17 +563,11 @@ static void test_slot_reused(void **state)
     end();
 }
 
-static bool step(struct connection *connection, const struct message_ref *ref, enum cell_event event)
-{
-    uint64_t state = cell_state(ref->cell);
-
-    return cell_step(&connection->channel, ref->id, ref->cell, &state, event, begin_thread()->actor);
-}
-
 /* a thread that faults while it copies; what becomes of that is seen when it calls again */
 static void fault(struct connection *connection, const struct message_ref *ref, uint32_t gen, enum cell_event undone)
 {
-    thread_copy_begin(begin_thread(), &connection->channel, ref->id, ref->cell, gen, undone);
+    thread_copy_begin(begin_thread(), connection_actor(connection, begin_thread()), &connection->channel, ref->id,
+                      ref->cell, gen, undone);
     begin_thread();
 }
 
@@ -469,13 +582,18 @@ static void test_faults(void **state)
     /* while a new message was written; a cell that has gone on without the thread is left alone */
     for (i = 0; i < 2; i++)
     {
-        ref.id = cell_alloc(&world.client.channel, END_CLIENT, begin_thread()->actor);
+        ref.id = cell_alloc(&world.client.channel, END_CLIENT, connection_actor(&world.client, begin_thread()));
         ref.cell = channel_cell(&world.client.channel, ref.id);
         fault(&world.client, &ref, cell_gen(cell_state(ref.cell)) + i, EVENT_DONE);
         assert_int_equal(count_used(), i);
     }
     end();
     begin();
+    /* while it received into its buffer, after it had waited */
+    waiter_begin(&world.main.queue.desk->waiters, &begin_thread()->waiter, begin_thread()->sleeper);
+    assert_int_equal(waiters_count(&world.main.queue.desk->waiters), 1);
+    thread_recover(begin_thread());
+    assert_int_equal(waiters_count(&world.main.queue.desk->waiters), 0);
     /* while an answer was written */
     fill(&payload, 8);
     assert_int_equal(send_message(&world.client, &payload, true, false, &ref), STATUS_SUCCESS);
@@ -755,10 +873,10 @@ static void test_killed_servers(void **state)
 
 static void sleep_and_stop(void *arg)
 {
-    struct queue_wait wait = { .waiter = 0 };
+    struct waiter wait = { .name = 0 };
 
     (void)arg;
-    queue_wait_begin(&world.main.queue, &wait, begin_thread()->sleeper);
+    waiter_begin(&world.main.queue.desk->waiters, &wait, begin_thread()->sleeper);
     queue_sleep(&world.main.queue, &wait, &deadline_never);
     atomic_store(&tally->stop, 1);
     for (;;)
@@ -781,11 +899,11 @@ static void test_killed_receiver(void **state)
     begin();
     tally = shared_memory(sizeof(*tally));
     first = start_child(sleep_and_stop, NULL);
-    while (atomic_load(&world.main.queue.desk->sleepers) < 1)
+    while (atomic_load(&world.main.queue.desk->waiters.sleepers) < 1)
         pass_us(1000);
     pass_us(20000); /* it is the first in the kernel's queue too */
     second = start_child(receive_one, NULL);
-    while (atomic_load(&world.main.queue.desk->sleepers) < 2)
+    while (atomic_load(&world.main.queue.desk->waiters.sleepers) < 2)
         pass_us(1000);
     pass_us(20000);
     fill(&payload, 8);
@@ -816,11 +934,11 @@ static void test_two_sizes(void **state)
     (void)state;
     begin();
     first = start_child(receive_too_small, NULL);
-    while (atomic_load(&world.main.queue.desk->sleepers) < 1)
+    while (atomic_load(&world.main.queue.desk->waiters.sleepers) < 1)
         pass_us(1000);
     pass_us(20000);
     second = start_child(receive_one, NULL);
-    while (atomic_load(&world.main.queue.desk->sleepers) < 2)
+    while (atomic_load(&world.main.queue.desk->waiters.sleepers) < 2)
         pass_us(1000);
     pass_us(20000);
     fill(&payload, 8);
@@ -1034,6 +1152,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ways),
         cmocka_unit_test(test_callbacks),
+        cmocka_unit_test(test_callback_lost),
+        cmocka_unit_test(test_callback_lost_small),
+        cmocka_unit_test(test_callback_unwritten),
         cmocka_unit_test(test_wrong_ids),
         cmocka_unit_test(test_small_buffer),
         cmocka_unit_test(test_timeout),

@@ -198,7 +198,7 @@ static void *register_thread(void *arg)
 
     CHECK(thread != NULL && thread == begin_thread());
     CHECK(thread->use[USE_PORT] == NULL && thread->use[USE_CONNECTION] == NULL && thread->cell == NULL);
-    CHECK_EQUAL(thread->actor.thread, syscall(SYS_gettid));
+    CHECK_EQUAL(thread->thread_id, syscall(SYS_gettid));
     *record = thread;
     thread_unregister();
     CHECK(!thread_record);
@@ -239,7 +239,7 @@ static void *hold_and_end(void *arg)
     struct thread *thread = begin_thread();
     uint32_t *id = arg;
 
-    *id = thread->actor.thread;
+    *id = thread->thread_id;
     thread->hold.file = 1234;
     thread->hold.handle = arg;
     CHECK(thread_use(thread, USE_PORT, &place) != NULL);

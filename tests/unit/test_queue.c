@@ -75,11 +75,11 @@ static bool put_entry(struct queue *view, struct queue_entry entry)
 /* waits once; it may end for no reason after a while */
 static void wait_once(struct queue *view, uint64_t waiter, const struct deadline *deadline)
 {
-    struct queue_wait wait = { .waiter = 0 };
+    struct waiter wait = { .name = 0 };
 
-    queue_wait_begin(view, &wait, waiter);
+    waiter_begin(&view->desk->waiters, &wait, waiter);
     queue_sleep(view, &wait, deadline);
-    queue_wait_end(&wait);
+    waiter_end(&wait);
 }
 
 /* the next entry, taken off; false when there is none */
@@ -535,7 +535,7 @@ static void exchange(unsigned int producers, unsigned int receivers, uint32_t co
     for (i = 0; i < producers; i++)
         assert_int_equal(atomic_load(&arena->producers[1 + i].received), count);
     assert_int_equal(atomic_load(&arena->received), producers * count);
-    assert_int_equal(atomic_load(&arena->desk.sleepers), 0);
+    assert_int_equal(atomic_load(&arena->desk.waiters.sleepers), 0);
     expect_empty();
 }
 
@@ -571,7 +571,7 @@ static void *sleep_once(void *arg)
 
 static void await_sleepers(uint32_t count)
 {
-    while (atomic_load(&arena->desk.sleepers) != count)
+    while (atomic_load(&arena->desk.waiters.sleepers) != count)
         pass_us(50);
     /* they are about to sleep; whether they do already must not matter */
 }
@@ -586,8 +586,8 @@ static void test_sleep_deadline(void **state)
     wait_once(&queue, 1, &poll);
     while (!deadline_passed(&soon))
         wait_once(&queue, 1, &soon);
-    assert_int_equal(atomic_load(&arena->desk.sleepers), 0);
-    assert_int_equal(queue_waiters(&queue), 0);
+    assert_int_equal(atomic_load(&arena->desk.waiters.sleepers), 0);
+    assert_int_equal(waiters_count(&queue.desk->waiters), 0);
     /* an entry is there, or none will ever be */
     assert_true(put_entry(&queue, entry_of(1, 1)));
     begun = monotonic_ns();
@@ -605,8 +605,8 @@ static void test_sleep_deadline(void **state)
 /* one ring wakes one; wake_all, and closing, wake all, even more than can be recorded */
 static void test_wake(void **state)
 {
-    struct stress stress[QUEUE_WAITERS + 10];
-    pthread_t threads[QUEUE_WAITERS + 10];
+    struct stress stress[WAITERS_KNOWN + 10];
+    pthread_t threads[WAITERS_KNOWN + 10];
     unsigned int i, round;
 
     (void)state;
@@ -631,8 +631,8 @@ static void test_wake(void **state)
         }
         for (i = 0; i < count; i++)
             join_thread(threads[i]);
-        assert_int_equal(atomic_load(&arena->desk.sleepers), 0);
-        assert_int_equal(queue_waiters(&queue), 0);
+        assert_int_equal(atomic_load(&arena->desk.waiters.sleepers), 0);
+        assert_int_equal(waiters_count(&queue.desk->waiters), 0);
     }
 }
 
@@ -660,24 +660,24 @@ static void test_forget(void **state)
         pids[i] = start_child(wait_until_killed, &numbers[i]);
     }
     await_sleepers(6);
-    while (queue_waiters(&queue) != 6)
+    while (waiters_count(&queue.desk->waiters) != 6)
         pass_us(10);
     queue_forget(&queue, WAITER(8, 0), process);
     queue_forget(&queue, WAITER(7, 99), UINT64_MAX);
-    assert_int_equal(atomic_load(&arena->desk.sleepers), 6);
+    assert_int_equal(atomic_load(&arena->desk.waiters.sleepers), 6);
     kill_child(pids[2]);
     for (i = 0; i < 2; i++)
     {
         queue_forget(&queue, WAITER(7, 3), UINT64_MAX);
-        assert_int_equal(queue_waiters(&queue), 5);
-        assert_int_equal(atomic_load(&arena->desk.sleepers), 5);
+        assert_int_equal(waiters_count(&queue.desk->waiters), 5);
+        assert_int_equal(atomic_load(&arena->desk.waiters.sleepers), 5);
     }
     for (i = 0; i < 6; i++)
         if (i != 2)
             kill_child(pids[i]);
     queue_forget(&queue, WAITER(7, 0), process);
-    assert_int_equal(queue_waiters(&queue), 0);
-    assert_int_equal(atomic_load(&arena->desk.sleepers), 0);
+    assert_int_equal(waiters_count(&queue.desk->waiters), 0);
+    assert_int_equal(atomic_load(&arena->desk.waiters.sleepers), 0);
 }
 
 /* an entry in the middle is made to lead nowhere, by one of those who try, while it is there */
@@ -802,7 +802,7 @@ static void test_scribbling(void **state)
             drain(&next);
         }
         assert_int_equal(next, 200);
-        assert_int_equal(atomic_load(&arena->desk.sleepers), 0);
+        assert_int_equal(atomic_load(&arena->desk.waiters.sleepers), 0);
     }
 }
 
@@ -970,6 +970,144 @@ static void test_kill(void **state)
         expect_next(1, i);
 }
 
+/* ---------------------------------------------------------------------------------------------- packing */
+
+/* the head follows when what stands before the rest leads nowhere; the rest moves up, in its order */
+static void test_pack(void **state)
+{
+    struct queue_entry entry;
+    uint64_t position;
+    uint32_t round, i;
+
+    (void)state;
+    begin(4);
+    for (round = 0; round < 100; round++)
+    {
+        uint64_t head = queue_head(&queue);
+
+        for (i = 0; i < 16; i++)
+            assert_true(put_entry(&queue, entry_of(i % 5 ? 2 : 1, i)));
+        assert_false(put_entry(&queue, entry_of(2, i)));
+        /* the oldest stays, so nothing becomes free by what is received behind it */
+        for (i = 0; i < 16; i++)
+            if (i % 5)
+                assert_true(queue_erase(&queue, head + i, entry_of(2, i)));
+        queue_trim(&queue);
+        assert_true(queue_head(&queue) == head);
+        assert_false(put_entry(&queue, entry_of(2, i)));
+        queue_pack(&queue, head + 16);
+        assert_true(queue_head(&queue) == head + 12);
+        for (i = 16; i < 28; i++)
+            assert_true(put_entry(&queue, entry_of(2, i)));
+        assert_false(put_entry(&queue, entry_of(2, i)));
+        for (i = 0; i < 16; i += 5)
+            expect_next(1, i);
+        for (i = 16; i < 28; i++)
+            expect_next(2, i);
+        expect_empty();
+    }
+    /* what is not before the end stays; nothing is done twice at once */
+    position = queue_head(&queue);
+    for (i = 0; i < 4; i++)
+        assert_true(put_entry(&queue, entry_of(1, i)));
+    assert_true(queue_erase(&queue, position + 2, entry_of(1, 2)));
+    queue_pack(&queue, position + 2);
+    assert_true(queue_peek_at(&queue, position, &entry) && number_of(entry) == 0);
+    atomic_store(&queue.desk->packed, coarse_ns());
+    queue_pack(&queue, position + 4);
+    assert_true(queue_peek_at(&queue, position, &entry) && number_of(entry) == 0);
+    /* unless who was at it has gone */
+    atomic_store(&queue.desk->packed, coarse_ns() - UINT64_C(20000000000));
+    queue_pack(&queue, position + 4);
+    expect_next(1, 0);
+    expect_next(1, 1);
+    expect_next(1, 3);
+    expect_empty();
+    assert_int_equal(atomic_load(&queue.desk->packed), 0);
+}
+
+#define PACK_PRODUCERS 4
+#define PACK_SLOW PACK_PRODUCERS /* what this one posts is received late */
+#define PACK_AHEAD 8
+
+static void *produce_some(void *arg)
+{
+    struct stress *stress = arg;
+    struct producer *producer = &arena->producers[stress->index];
+    uint32_t i;
+
+    for (i = 1; i <= stress->count; i++)
+        while (i - atomic_load(&producer->received) > PACK_AHEAD || !put_entry(&queue, entry_of(stress->index, i)))
+            sched_yield();
+    return NULL;
+}
+
+/* as a receive on a communication port does it: one message of its own, or none */
+static bool take_own(struct producer *producer, uint32_t index, uint64_t *seen)
+{
+    uint64_t head = queue_head(&queue), position = *seen - head < UINT64_C(1) << queue.bits ? *seen : head;
+    struct queue_entry entry;
+
+    for (; queue_peek_at(&queue, position, &entry); *seen = ++position)
+    {
+        uint32_t next = atomic_load(&producer->received) + 1;
+
+        if (entry.slot != index)
+            continue;
+        /* one that is being moved is met twice */
+        CHECK(number_of(entry) <= next);
+        if (queue_erase(&queue, position, entry) && number_of(entry) == next)
+        {
+            atomic_store(&producer->received, next);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void *receive_own(void *arg)
+{
+    struct stress *stress = arg;
+    struct producer *producer = &arena->producers[stress->index];
+    uint64_t seen = 0;
+
+    while (atomic_load(&producer->received) != stress->count)
+    {
+        if (stress->index == PACK_SLOW && !random_below(&stress->random, 4))
+            pass_us(random_below(&stress->random, 300));
+        if (!take_own(producer, stress->index, &seen))
+            sched_yield();
+        queue_trim(&queue);
+        if (stress->index != PACK_SLOW && !random_below(&stress->random, 16))
+            queue_pack(&queue, seen);
+    }
+    return NULL;
+}
+
+/* each gets what is its own, once and in order, while what others have not received is moved about */
+static void test_pack_threads(void **state)
+{
+    struct stress stress[2 * PACK_PRODUCERS];
+    pthread_t threads[ARRAY_SIZE(stress)];
+    unsigned int i;
+
+    (void)state;
+    begin(STRESS_BITS);
+    for (i = 0; i < ARRAY_SIZE(stress); i++)
+    {
+        uint32_t index = 1 + i / 2;
+
+        stress[i] = (struct stress){ .index = index,
+                                     .count = scaled(index == PACK_SLOW ? 5000 : 50000),
+                                     .random = random_stream(i) };
+        start_thread(&threads[i], i % 2 ? receive_own : produce_some, &stress[i]);
+    }
+    for (i = 0; i < ARRAY_SIZE(stress); i++)
+        join_thread(threads[i]);
+    queue_trim(&queue);
+    expect_empty();
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -978,7 +1116,7 @@ int main(void)
         cmocka_unit_test(test_mend),           cmocka_unit_test(test_mend_wiped),  cmocka_unit_test(test_damage),
         cmocka_unit_test(test_sleep_deadline), cmocka_unit_test(test_wake),        cmocka_unit_test(test_forget),
         cmocka_unit_test(test_threads),        cmocka_unit_test(test_scribbling),  cmocka_unit_test(test_kill),
-        cmocka_unit_test(test_erase),
+        cmocka_unit_test(test_erase),          cmocka_unit_test(test_pack),        cmocka_unit_test(test_pack_threads),
     };
 
     return STRESS_MAIN("test_queue", tests);

@@ -24,21 +24,31 @@
 
 /* ---------------------------------------------------------------------------------------------- deaths */
 
-static uint32_t put_cell(struct link *link, enum alpc_end end, enum cell_phase phase, uint32_t requester,
-                         uint32_t actor, uint32_t flags)
+/* waits[end] is the thread of that end that waits, or 0 */
+static uint32_t put_awaited(struct link *link, enum alpc_end end, enum cell_phase phase, const uint32_t waits[2],
+                            uint32_t actor)
 {
     uint32_t id = cell_alloc(&link->channel, end, (struct cell_actor){ .thread = actor });
     struct cell *cell = channel_cell(&link->channel, id);
     bool answered = phase == CELL_ANSWER + END_CLIENT || phase == CELL_ANSWER + END_SERVER;
 
     atomic_store(&cell->sequence, channel_next_sequence(&link->channel, end));
-    atomic_store(&cell->requester, requester);
-    atomic_store(&cell->request.flags, flags);
+    atomic_store(&cell->waiter[END_CLIENT].thread, waits[END_CLIENT]);
+    atomic_store(&cell->waiter[END_SERVER].thread, waits[END_SERVER]);
+    atomic_store(&cell->request.flags, waits[end] ? CONTENT_SYNC : CONTENT_RELEASE);
     atomic_store(&cell->request.length, 0);
     if (phase != CELL_OWNED)
         atomic_store(&cell->state, cell_word(phase, 1, (struct cell_actor){ .thread = actor }) |
                                        (answered ? CELL_ANSWERED : 0));
     return id;
+}
+
+/* a message of the client's; a thread of its waits for the answer, or none (0) */
+static uint32_t put_request(struct link *link, enum cell_phase phase, uint32_t requester, uint32_t actor)
+{
+    const uint32_t waits[2] = { [END_CLIENT] = requester };
+
+    return put_awaited(link, END_CLIENT, phase, waits, actor);
 }
 
 static enum cell_phase phase_of(struct link *link, uint32_t id)
@@ -84,34 +94,42 @@ static void test_thread_gone(void **state)
     {
         enum alpc_end owner;
         enum cell_phase phase;
-        uint32_t requester, actor, flags;
+        uint32_t waits[2], actor; /* threads of the client's and the server's; who acts */
         enum cell_phase after;
     } rows[] = {
-        { END_CLIENT, CELL_OWNED, DEAD, DEAD, 0, CELL_FREE },
-        { END_CLIENT, CELL_OWNED, OTHER, OTHER, 0, CELL_OWNED },
+        { END_CLIENT, CELL_OWNED, { 0 }, DEAD, CELL_FREE },
+        { END_CLIENT, CELL_OWNED, { 0 }, OTHER, CELL_OWNED },
         /* announced again, for it may not have been */
-        { END_CLIENT, CELL_QUEUED + END_SERVER, DEAD, DEAD, CONTENT_RELEASE, CELL_QUEUED + END_SERVER },
-        { END_CLIENT, CELL_QUEUED + END_SERVER, DEAD, DEAD, CONTENT_SYNC, CELL_FREE },
-        { END_CLIENT, CELL_QUEUED + END_SERVER, OTHER, OTHER, CONTENT_SYNC, CELL_QUEUED + END_SERVER },
-        { END_CLIENT, CELL_EARLY, DEAD, DEAD, 0, CELL_QUEUED + END_SERVER },
+        { END_CLIENT, CELL_QUEUED + END_SERVER, { 0 }, DEAD, CELL_QUEUED + END_SERVER },
+        { END_CLIENT, CELL_QUEUED + END_SERVER, { DEAD }, DEAD, CELL_FREE },
+        { END_CLIENT, CELL_QUEUED + END_SERVER, { OTHER }, OTHER, CELL_QUEUED + END_SERVER },
+        { END_CLIENT, CELL_EARLY, { 0 }, DEAD, CELL_QUEUED + END_SERVER },
         /* the server holds what nobody waits for any more */
-        { END_CLIENT, CELL_HELD + END_SERVER, DEAD, 0x99, CONTENT_SYNC, CELL_CANCELED + END_SERVER },
-        { END_CLIENT, CELL_HELD + END_SERVER, DEAD, 0x99, 0, CELL_HELD + END_SERVER },
-        { END_CLIENT, CELL_HELD + END_SERVER, OTHER, 0x99, CONTENT_SYNC, CELL_HELD + END_SERVER },
-        { END_CLIENT, CELL_ANSWERING + END_SERVER, DEAD, 0x99, CONTENT_SYNC, CELL_ABANDONED + END_SERVER },
-        { END_CLIENT, CELL_ANSWERING + END_SERVER, OTHER, 0x99, CONTENT_SYNC, CELL_ANSWERING + END_SERVER },
-        /* an answer that nobody reads; its flags are the answer's own */
-        { END_CLIENT, CELL_ANSWER + END_CLIENT, DEAD, 0x99, CONTENT_RELEASE, CELL_FREE },
-        { END_CLIENT, CELL_ANSWER + END_CLIENT, DEAD, 0x99, CONTENT_SYNC, CELL_FREE },
-        { END_CLIENT, CELL_ANSWER + END_CLIENT, OTHER, 0x99, CONTENT_RELEASE, CELL_ANSWER + END_CLIENT },
+        { END_CLIENT, CELL_HELD + END_SERVER, { DEAD }, 0x99, CELL_CANCELED + END_SERVER },
+        { END_CLIENT, CELL_HELD + END_SERVER, { 0 }, 0x99, CELL_HELD + END_SERVER },
+        { END_CLIENT, CELL_HELD + END_SERVER, { OTHER }, 0x99, CELL_HELD + END_SERVER },
+        { END_CLIENT, CELL_ANSWERING + END_SERVER, { DEAD }, 0x99, CELL_ABANDONED + END_SERVER },
+        { END_CLIENT, CELL_ANSWERING + END_SERVER, { OTHER }, 0x99, CELL_ANSWERING + END_SERVER },
+        /* an answer that nobody reads */
+        { END_CLIENT, CELL_ANSWER + END_CLIENT, { DEAD }, 0x99, CELL_FREE },
+        { END_CLIENT, CELL_ANSWER + END_CLIENT, { OTHER }, 0x99, CELL_ANSWER + END_CLIENT },
+        /* a callback that nobody reads, one whose sender has gone, and another that is somebody else's with that id */
+        { END_CLIENT, CELL_ANSWER + END_CLIENT, { DEAD, 0x99 }, 0x99, CELL_FREE },
+        { END_CLIENT, CELL_RETRACTED + END_CLIENT, { DEAD, 0x99 }, 0x99, CELL_FREE },
+        { END_CLIENT, CELL_ANSWER + END_CLIENT, { OTHER, DEAD }, DEAD, CELL_ANSWER + END_CLIENT },
+        { END_SERVER, CELL_ANSWER + END_SERVER, { DEAD, DEAD }, DEAD, CELL_RETRACTED + END_SERVER },
+        { END_SERVER, CELL_ANSWER + END_SERVER, { OTHER, DEAD }, DEAD, CELL_ANSWER + END_SERVER },
         /* what the thread was answering can be answered by another */
-        { END_SERVER, CELL_ANSWERING + END_CLIENT, 0x99, DEAD, CONTENT_SYNC, CELL_HELD + END_CLIENT },
-        { END_SERVER, CELL_ABANDONED + END_CLIENT, 0x99, DEAD, CONTENT_SYNC, CELL_VOID },
-        { END_SERVER, CELL_ANSWERING + END_CLIENT, 0x99, OTHER, CONTENT_SYNC, CELL_ANSWERING + END_CLIENT },
+        { END_SERVER, CELL_ANSWERING + END_CLIENT, { 0, 0x99 }, DEAD, CELL_HELD + END_CLIENT },
+        { END_SERVER, CELL_ABANDONED + END_CLIENT, { 0, 0x99 }, DEAD, CELL_VOID },
+        { END_SERVER, CELL_ANSWERING + END_CLIENT, { 0, 0x99 }, OTHER, CELL_ANSWERING + END_CLIENT },
         /* died while it read a message that ends there */
-        { END_SERVER, CELL_READING + END_CLIENT, 0x99, DEAD, CONTENT_RELEASE, CELL_FREE },
-        { END_SERVER, CELL_HELD + END_CLIENT, 0x99, DEAD, 0, CELL_HELD + END_CLIENT },
-        { END_SERVER, CELL_READING + END_CLIENT, 0x99, OTHER, CONTENT_RELEASE, CELL_READING + END_CLIENT },
+        { END_SERVER, CELL_READING + END_CLIENT, { 0 }, DEAD, CELL_FREE },
+        { END_SERVER, CELL_HELD + END_CLIENT, { 0 }, DEAD, CELL_HELD + END_CLIENT },
+        { END_SERVER, CELL_READING + END_CLIENT, { 0 }, OTHER, CELL_READING + END_CLIENT },
+        /* and what it was ending */
+        { END_SERVER, CELL_ENDING + END_CLIENT, { 0 }, DEAD, CELL_FREE },
+        { END_SERVER, CELL_ENDING + END_SERVER, { 0 }, DEAD, CELL_ENDING + END_SERVER },
     };
     uint32_t ids[ARRAY_SIZE(rows)];
     struct peer owner, client;
@@ -124,7 +142,7 @@ static void test_thread_gone(void **state)
     begin_process(&client, 0x24);
     open_connection(&owner, &client, &link);
     for (i = 0; i < ARRAY_SIZE(rows); i++)
-        ids[i] = put_cell(&link, rows[i].owner, rows[i].phase, rows[i].requester, rows[i].actor, rows[i].flags);
+        ids[i] = put_awaited(&link, rows[i].owner, rows[i].phase, rows[i].waits, rows[i].actor);
     list_thread(&client, DEAD, NO_THREAD);
     say_gone(&owner, 0x24, DEAD);
     assert_int_equal(atomic_load(&client.page->threads[0]), 0);
@@ -154,8 +172,8 @@ static void test_thread_alive(void **state)
     begin_process(&client, 0x24);
     open_connection(&owner, &client, &link);
     begin_client(&stranger);
-    waiting = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CONTENT_SYNC);
-    other = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x44, 0x44, CONTENT_SYNC);
+    waiting = put_request(&link, CELL_QUEUED + END_SERVER, 0x40, 0x40);
+    other = put_request(&link, CELL_QUEUED + END_SERVER, 0x44, 0x44);
 
     /* the main thread of the process stands for it */
     list_thread(&client, 0x40, (uint32_t)client.pid);
@@ -252,7 +270,7 @@ static void test_namespace(void **state)
     begin_process(&client, 0x24);
     make_connection(&client, &link);
     accept_connection(&owner, &link, port);
-    waiting = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CONTENT_SYNC);
+    waiting = put_request(&link, CELL_QUEUED + END_SERVER, 0x40, 0x40);
     inner.pid = child_of(client.pid);
     second_thread(&inner);
     list_thread(&client, 0x40, 2);
@@ -283,7 +301,7 @@ static void test_process_alive(void **state)
     begin_process(&owner, 0x20);
     begin_process(&client, 0x24);
     open_connection(&owner, &client, &link);
-    waiting = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CONTENT_SYNC);
+    waiting = put_request(&link, CELL_QUEUED + END_SERVER, 0x40, 0x40);
     control_disconnect(&client.control);
     expect_objects(3, 1);
     list_thread(&client, 0x40, NO_THREAD);
@@ -373,7 +391,7 @@ static void test_many_connections(void **state)
     /* the oldest one is swept last */
     make_connection(&client, &link);
     accept_connection(&owner, &link, port);
-    last = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x40, 0x40, CONTENT_SYNC);
+    last = put_request(&link, CELL_QUEUED + END_SERVER, 0x40, 0x40);
     for (i = 1; i < count; i++)
         assert_int_equal(connect_port(&client, plain_connect, 0, &reply), STATUS_SUCCESS);
 
@@ -433,12 +451,12 @@ static void test_client_gone(void **state)
     accept_connection(&owner, &link, port.port);
     while (queue_peek(&queue, &position, &entry))
         queue_take(&queue, position);
-    held[0] = put_cell(&link, END_CLIENT, CELL_HELD + END_SERVER, 0x28, 0x99, CONTENT_SYNC);
-    queued = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x28, 0x28, 0);
-    datagram = put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x28, 0x28, CONTENT_RELEASE);
-    held[1] = put_cell(&link, END_CLIENT, CELL_HELD + END_SERVER, 0x28, 0x99, 0);
-    held[2] = put_cell(&link, END_CLIENT, CELL_HELD + END_SERVER, 0x28, 0x99, 0);
-    answered = put_cell(&link, END_CLIENT, CELL_ANSWER + END_CLIENT, 0x28, 0x99, 0);
+    held[0] = put_request(&link, CELL_HELD + END_SERVER, 0x28, 0x99);
+    queued = put_request(&link, CELL_QUEUED + END_SERVER, 0, 0x28);
+    datagram = put_request(&link, CELL_QUEUED + END_SERVER, 0, 0x28);
+    held[1] = put_request(&link, CELL_HELD + END_SERVER, 0, 0x99);
+    held[2] = put_request(&link, CELL_HELD + END_SERVER, 0, 0x99);
+    answered = put_request(&link, CELL_ANSWER + END_CLIENT, 0, 0x99);
     end_peer(&client);
     while (!(channel_link(&link.channel) & LINK_CLIENT_GONE) || phase_of(&link, held[2]) != CELL_CANCELED + END_SERVER)
         pass_us(1000);
@@ -484,11 +502,11 @@ static void killed_child(void *arg)
         if (!connect_port(&second, plain_connect, 0, &link.client) && channel_map(&link.channel, second.fds[1], true))
         {
             link.channel.slot = link.client.slot;
-            put_cell(&link, END_CLIENT, CELL_EARLY, 0x28, 0x28, 0);
+            put_request(&link, CELL_EARLY, 0, 0x28);
             if (receive_request(&link))
                 accept_port(&peer, &link,
                             (struct accept_port_request){ .port = port, .accept = random_below(&random, 3) });
-            put_cell(&link, END_CLIENT, CELL_QUEUED + END_SERVER, 0x28, 0x28, CONTENT_SYNC);
+            put_request(&link, CELL_QUEUED + END_SERVER, 0x28, 0x28);
             free_link(&link);
         }
         if (random_below(&random, 2))

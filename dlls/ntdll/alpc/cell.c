@@ -19,8 +19,11 @@
 #define GEN ((uint64_t)CELL_GEN_MASK << CELL_GEN_SHIFT)
 #define ACTOR ((uint64_t)0xffffffff << CELL_THREAD_SHIFT | (uint64_t)CELL_PROCESS_MASK << CELL_PROCESS_SHIFT)
 #define ANSWERS(event) ((event) == EVENT_ANSWER || (event) == EVENT_QUEUE)
-/* only a first answer goes to a queue, and one that found no room there has not been given */
-#define TAKES_BACK(event, from) ((event) == EVENT_UNDO && ((from) & ~1) == CELL_QUEUED)
+/*
+ * Only a first answer goes to a queue, and one that found no room there has not been given.  Of what is kept after the
+ * answer it is the message that is canceled.
+ */
+#define TAKES_BACK(event, from) (((event) == EVENT_UNDO && ((from) & ~1) == CELL_QUEUED) || (from) == CELL_SPENT)
 
 /* who was at it when a message is given up still is: a thread that goes on answering has to be known if it dies */
 #define CHANGE(event, from, to)                                                                                        \
@@ -55,8 +58,9 @@ const struct cell_change cell_changes[EVENT_COUNT][CELL_PHASE_MASK + 1] = {
     CELL_STEPS(STEP, STEP_TO, STEP_SAME, STEP_OTHER, STEP_OUT, STEP_AT, STEP_FROM)
 };
 
-/* on the way to an end */
-static const struct cell_change ending = { .keep = GEN, .set = CELL_ENDING };
+/* on the way to an end, by the end of the actor */
+static const struct cell_change ending[2] = { { .keep = GEN, .set = CELL_ENDING + END_CLIENT },
+                                              { .keep = GEN, .set = CELL_ENDING + END_SERVER } };
 
 /* the end in whose hands the message is; of the phases that have one */
 static enum alpc_end end_of(enum cell_phase phase)
@@ -101,7 +105,7 @@ bool cell_step_slowly(struct channel *channel, uint32_t id, struct cell *cell, u
     if (!CELL_IS_END(change->after - 1) || !atomic_load_explicit(&cell->attached, memory_order_relaxed))
         return exchange(cell, state, change, actor);
     /* nobody else may find the cell free before what is attached to it has been released */
-    if (!exchange(cell, state, &ending, actor))
+    if (!exchange(cell, state, &ending[actor.end], actor))
         return false;
     attachment_release(channel, id, cell);
     *state = cell_word((enum cell_phase)(change->after - 1), cell_gen(*state), actor);
@@ -428,9 +432,9 @@ void cell_hand_over(struct channel *channel, enum alpc_end to)
 
     if (!queue)
         return;
-    waiters = queue_waiters(queue);
+    waiters = waiters_count(&queue->desk->waiters);
     /* they receive this client's messages only; what a client writes there changes only what becomes of its own */
-    of_comm = to == END_SERVER ? atomic_load(&channel->header->comm_waiters) : 0;
+    of_comm = to == END_SERVER ? waiters_count(&channel->header->comm) : 0;
     position = first = queue_head(queue);
     /* who waits has found the queue empty: so many entries were posted while they waited */
     for (; (waiters || of_comm) && position - first < UINT64_C(1) << CLIENT_QUEUE_BITS &&
@@ -440,6 +444,8 @@ void cell_hand_over(struct channel *channel, enum alpc_end to)
         struct cell *cell = is_ours(channel, to, &entry) ? channel_cell(channel, entry.cell) : NULL;
         uint64_t state = cell ? cell_state(cell) : CELL_FREE;
 
+        if (entry.slot == QUEUE_NOTHING)
+            continue;
         if (cell_is(state, CELL_QUEUED + to, entry.gen))
         {
             hand(cell, state);
@@ -479,11 +485,13 @@ static bool acts(const struct cell_dead *dead, uint64_t state)
     return is_dead(dead, cell_actor(state).thread, cell_actor(state).process);
 }
 
-/* whether the thread that waits for the answer is one of the dead */
-static bool waits(const struct cell_dead *dead, struct cell *cell, uint64_t state)
+/* whether the thread of their end that waits, if one does, is one of the dead */
+static bool waits(const struct cell_dead *dead, const struct cell *cell)
 {
-    return atomic_load(&cell_content(cell, state)->flags) & CONTENT_SYNC &&
-           is_dead(dead, atomic_load(&cell->requester), atomic_load(&cell->requester_process));
+    const struct cell_waiter *waiter = &cell->waiter[dead->end];
+    uint32_t thread = atomic_load(&waiter->thread);
+
+    return thread && is_dead(dead, thread, atomic_load(&waiter->process));
 }
 
 /* what becomes of a cell in which one of the dead had a hand: an event, or EVENT_COUNT */
@@ -499,7 +507,7 @@ static enum cell_event fate(const struct channel *channel, uint32_t id, struct c
     case CELL_EARLY:
         if (dead->end != END_CLIENT || !acts(dead, state))
             return EVENT_COUNT;
-        if (waits(dead, cell, state))
+        if (waits(dead, cell))
             return EVENT_GIVE_UP;
         return (channel_link(channel) & LINK_STAGE_MASK) == LINK_CONNECTED ? EVENT_ADMIT + END_SERVER : EVENT_COUNT;
     case CELL_FREE:
@@ -519,8 +527,8 @@ static enum cell_event fate(const struct channel *channel, uint32_t id, struct c
         case CELL_ABANDONED:
             return acts(dead, state) ? EVENT_DONE : EVENT_COUNT;
         case CELL_ANSWER:
-            return is_dead(dead, atomic_load(&cell->requester), atomic_load(&cell->requester_process)) ? EVENT_DONE
-                                                                                                       : EVENT_COUNT;
+        case CELL_RETRACTED:
+            return waits(dead, cell) ? EVENT_DONE : EVENT_COUNT;
         default:
             return EVENT_COUNT;
         }
@@ -530,7 +538,8 @@ static enum cell_event fate(const struct channel *channel, uint32_t id, struct c
     case CELL_QUEUED:
     case CELL_HELD:
     case CELL_ANSWERING:
-        return waits(dead, cell, state) ? EVENT_GIVE_UP : EVENT_COUNT;
+    case CELL_ANSWER:
+        return waits(dead, cell) ? EVENT_GIVE_UP : EVENT_COUNT;
     default:
         return EVENT_COUNT;
     }

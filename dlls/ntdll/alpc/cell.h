@@ -61,6 +61,8 @@
     STEP_SAME(GIVE_UP, QUEUED, WITHDRAWN, WAITER | SERVER)                                                             \
     STEP_SAME(GIVE_UP, HELD, CANCELED, WAITER | SERVER)                                                                \
     STEP_SAME(GIVE_UP, ANSWERING, ABANDONED, WAITER | SERVER)                                                          \
+    STEP_SAME(GIVE_UP, ANSWER, RETRACTED, WAITER | SERVER) /* a callback, which nobody has taken yet */                \
+    STEP_OUT(DONE, RETRACTED, FREE, WAITER)                                                                            \
     STEP_AT(CANCEL, HELD, CANCELED, SERVER) /* the other end has gone */                                               \
     STEP_TO(CANCEL, SPENT, CANCELED, SERVER)                                                                           \
     STEP_FROM(LOSE, QUEUED, FREE, SERVER) /* this end has gone */                                                      \
@@ -126,8 +128,9 @@ static inline unsigned int cell_after(enum cell_event event, enum cell_phase pha
 /* who acts on a cell */
 struct cell_actor
 {
-    uint32_t thread;  /* id of the thread */
-    uint32_t process; /* which of the processes that share the end */
+    uint32_t thread;   /* id of the thread */
+    uint32_t process;  /* which of the processes that share its end */
+    enum alpc_end end; /* the state word does not tell */
 };
 
 static inline uint64_t cell_word(enum cell_phase phase, uint32_t gen, struct cell_actor actor)

@@ -124,7 +124,7 @@ bool channel_announce(struct channel *channel, enum alpc_end end, uint32_t cell,
     if (!queue_put(queue, entry, &at))
         return false;
     queue_ring(queue);
-    if (end == END_SERVER && atomic_load_explicit(&channel->header->comm_waiters, memory_order_seq_cst))
+    if (end == END_SERVER && atomic_load_explicit(&channel->header->comm.sleepers, memory_order_seq_cst))
         ring_comm_bell(channel->header);
     if (position)
         *position = at;

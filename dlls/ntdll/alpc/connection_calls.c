@@ -59,7 +59,7 @@ static NTSTATUS request_connection(struct thread *thread, struct connecting *con
 {
     struct connect_port_request request = {
         .number = number,
-        .thread = thread->actor.thread,
+        .thread = thread->thread_id,
         .sync = connecting->sync,
         .flags = connecting->attributes.flags,
         .max_message = connecting->attributes.max_message,
@@ -264,7 +264,7 @@ static NTSTATUS request_accept(struct thread *thread, const struct port *server_
         .message_id = accepting->message.header.MessageId,
         .callback_id = accepting->message.header.CallbackId,
         .accept = accepting->accept,
-        .thread = thread->actor.thread,
+        .thread = thread->thread_id,
         .flags = accepting->attributes.flags,
         .max_message = accepting->attributes.max_message,
         .data_length = accepting->message.data_length,

@@ -28,12 +28,12 @@ void content_write(struct thread *thread, const struct message_ref *ref, struct 
 {
     struct channel *channel = &ref->connection->channel;
 
-    thread_copy_begin(thread, channel, ref->id, ref->cell, ref->gen, undone);
+    thread_copy_begin(thread, connection_actor(ref->connection, thread), channel, ref->id, ref->cell, ref->gen, undone);
     memcpy(channel_data(channel, ref->id, ref->cell, out->payload_length), out->payload, out->payload_length);
     thread_copy_end(thread);
     store(&content->length, out->data_length | (uint32_t)out->payload_length << 16);
     store(&content->flags, flags);
-    store(&content->author, thread->actor.thread);
+    store(&content->author, thread->thread_id);
     store(&content->process, ref->connection->process);
 }
 

@@ -23,11 +23,6 @@ static enum alpc_end peer_of(const struct connection *connection)
     return connection->end == END_CLIENT ? END_SERVER : END_CLIENT;
 }
 
-static struct cell_actor actor_of(const struct thread *thread, const struct connection *connection)
-{
-    return (struct cell_actor){ .thread = thread->actor.thread, .process = connection->process };
-}
-
 static void store(_Atomic uint32_t *field, uint32_t value)
 {
     atomic_store_explicit(field, value, memory_order_relaxed);
@@ -63,13 +58,13 @@ static bool step_from(struct thread *thread, const struct message_ref *ref, enum
 {
     uint64_t state = cell_state(ref->cell);
 
-    return cell_is(state, phase, ref->gen) &&
-           cell_step(&ref->connection->channel, ref->id, ref->cell, &state, event, actor_of(thread, ref->connection));
+    return cell_is(state, phase, ref->gen) && cell_step(&ref->connection->channel, ref->id, ref->cell, &state, event,
+                                                        connection_actor(ref->connection, thread));
 }
 
 static uint64_t finish(struct thread *thread, const struct message_ref *ref, enum cell_event event)
 {
-    return cell_finish(&ref->connection->channel, ref->id, ref->cell, event, actor_of(thread, ref->connection));
+    return cell_finish(&ref->connection->channel, ref->id, ref->cell, event, connection_actor(ref->connection, thread));
 }
 
 static NTSTATUS check_length(const struct connection *connection, const struct message_out *out)
@@ -81,17 +76,19 @@ static NTSTATUS check_length(const struct connection *connection, const struct m
 
 /* ---------------------------------------------------------------------------------------------- sending */
 
-/* who waits for the answer, if somebody does */
-static void set_requester(struct thread *thread, const struct message_ref *ref)
+/* who of this end waits for an answer to what it writes, if somebody does */
+static void set_waiter(struct thread *thread, const struct message_ref *ref, const struct message_out *out)
 {
-    store(&ref->cell->requester, thread->actor.thread);
-    store(&ref->cell->requester_process, ref->connection->process);
+    struct cell_waiter *waiter = &ref->cell->waiter[ref->connection->end];
+
+    store(&waiter->thread, out->sync ? thread->thread_id : 0);
+    store(&waiter->process, ref->connection->process);
 }
 
 static NTSTATUS alloc_cell(struct thread *thread, struct connection *connection, struct message_ref *ref)
 {
     struct deadline room = deadline_never;
-    struct cell_actor actor = actor_of(thread, connection);
+    struct cell_actor actor = connection_actor(connection, thread);
     enum alpc_end peer = peer_of(connection);
 
     while ((ref->id = cell_alloc(&connection->channel, connection->end, actor)) == CELL_NONE)
@@ -106,7 +103,6 @@ static NTSTATUS alloc_cell(struct thread *thread, struct connection *connection,
     atomic_store_explicit(&ref->cell->time, coarse_ns(), memory_order_relaxed);
     ref->sequence = channel_next_sequence(&connection->channel, connection->end);
     store(&ref->cell->sequence, ref->sequence);
-    set_requester(thread, ref);
     return STATUS_SUCCESS;
 }
 
@@ -172,6 +168,7 @@ NTSTATUS message_send(struct thread *thread, struct connection *connection, cons
         finish(thread, ref, EVENT_DONE);
         return status;
     }
+    set_waiter(thread, ref, out);
     content_write(thread, ref, &ref->cell->request, out,
                   (out->release ? CONTENT_RELEASE : 0) | (out->sync ? CONTENT_SYNC : 0), EVENT_DONE);
     if (connection->end == END_CLIENT && (channel_link(&connection->channel) & LINK_STAGE_MASK) != LINK_CONNECTED)
@@ -273,10 +270,9 @@ NTSTATUS message_answer(struct thread *thread, struct connection *connection, co
         undo_claim(thread, ref);
         return status;
     }
-    waited_for = load(&cell_content(ref->cell, state)->flags) & CONTENT_SYNC;
+    waited_for = load(&ref->cell->waiter[peer_of(connection)].thread);
     ref->callback = state & CELL_ANSWERED;
-    if (out->sync)
-        set_requester(thread, ref);
+    set_waiter(thread, ref, out);
     content_write(thread, ref, &ref->cell->answer, out,
                   (out->release ? CONTENT_RELEASE : 0) | (out->sync ? CONTENT_SYNC : 0), EVENT_UNDO);
     status = pass_answer(thread, ref, waited_for);
@@ -293,6 +289,42 @@ static enum cell_event event_after(const struct content *content)
         return EVENT_DONE;
     /* a request in its turn may be answered, an answer that did not release the message only be released */
     return content->flags & CONTENT_SYNC ? EVENT_RECEIVE : EVENT_KEEP;
+}
+
+/*
+ * A callback is a request in its turn: like one that is received it may be given up while it is copied, and is whole as
+ * long as its cell was not used again.
+ */
+static NTSTATUS take_callback(struct thread *thread, struct message_ref *ref, const struct content *content,
+                              struct message_in *in)
+{
+    struct channel *channel = &ref->connection->channel;
+    enum alpc_end end = ref->connection->end;
+
+    if (!step_from(thread, ref, CELL_ANSWER + end, EVENT_RECEIVE))
+    {
+        step_from(thread, ref, CELL_RETRACTED + end, EVENT_DONE);
+        return STATUS_MESSAGE_LOST;
+    }
+    attachment_receive(channel, ref->id, ref->cell, false, &in->attachments);
+    content_deliver(content, in, content_process(content, ref),
+                    channel_data(channel, ref->id, ref->cell, content->payload_length));
+    atomic_thread_fence(memory_order_acquire);
+    return cell_gen(cell_state(ref->cell)) == ref->gen ? STATUS_SUCCESS : STATUS_MESSAGE_LOST;
+}
+
+/* it does not fit the buffer */
+static NTSTATUS put_off(struct thread *thread, struct message_ref *ref, NTSTATUS status)
+{
+    enum alpc_end end = ref->connection->end;
+
+    if (step_from(thread, ref, CELL_ANSWER + end, EVENT_REQUEUE))
+    {
+        atomic_store_explicit(&ref->connection->requeued, 1, memory_order_relaxed);
+        enqueue(thread, ref, end, EVENT_DONE);
+        return status;
+    }
+    return step_from(thread, ref, CELL_RETRACTED + end, EVENT_DONE) ? STATUS_MESSAGE_LOST : status;
 }
 
 static NTSTATUS take_answer(struct thread *thread, struct message_ref *ref, struct message_in *in)
@@ -313,16 +345,11 @@ static NTSTATUS take_answer(struct thread *thread, struct message_ref *ref, stru
     content_describe(&content, ref, in);
     in->refused = ref->id == CELL_CONNECT && content.flags & CONTENT_REFUSED;
     if (!in->refused && (status = content_check_room(&content, connection, in)))
-    {
-        if (step_from(thread, ref, CELL_ANSWER + end, EVENT_REQUEUE))
-        {
-            atomic_store_explicit(&connection->requeued, 1, memory_order_relaxed);
-            enqueue(thread, ref, end, EVENT_DONE);
-        }
-        return status;
-    }
-    event = event_after(&content);
-    thread_copy_begin(thread, &connection->channel, ref->id, ref->cell, ref->gen, event);
+        return put_off(thread, ref, status);
+    if ((event = event_after(&content)) == EVENT_RECEIVE)
+        return take_callback(thread, ref, &content, in);
+    thread_copy_begin(thread, connection_actor(connection, thread), &connection->channel, ref->id, ref->cell, ref->gen,
+                      event);
     attachment_receive(&connection->channel, ref->id, ref->cell, false, &in->attachments);
     if (!in->refused)
         content_deliver(&content, in, content_process(&content, ref),
@@ -342,14 +369,16 @@ static void tell_canceled(const struct message_ref *ref, enum alpc_end holder)
 }
 
 /*
- * Gives up a message: what the other end has not received yet goes without a trace, what it holds is told to it as
- * canceled.  Returns false when the answer has come after all.
+ * Gives up a message, or acknowledges that the other end has given up its callback: what the other end has not received
+ * yet goes without a trace, what it holds is told to it as canceled, a thread of it that waits finds the message lost.
+ * Returns false when the answer has come after all.
  */
 static bool give_up(struct thread *thread, const struct message_ref *ref)
 {
     struct connection *connection = ref->connection;
     enum alpc_end end = connection->end, peer = peer_of(connection);
     uint64_t state = cell_state(ref->cell);
+    enum cell_event event;
 
     do
     {
@@ -357,9 +386,10 @@ static bool give_up(struct thread *thread, const struct message_ref *ref)
             return true;
         if (cell_phase(state) == CELL_ANSWER + end)
             return false;
-        if (!cell_after(EVENT_GIVE_UP, cell_phase(state)))
+        event = cell_phase(state) == CELL_RETRACTED + end ? EVENT_DONE : EVENT_GIVE_UP;
+        if (!cell_after(event, cell_phase(state)))
             return true;
-    } while (!cell_step(&connection->channel, ref->id, ref->cell, &state, EVENT_GIVE_UP, actor_of(thread, connection)));
+    } while (!cell_step(&connection->channel, ref->id, ref->cell, &state, event, connection_actor(connection, thread)));
     if (cell_phase(state) == CELL_CANCELED + peer)
         tell_canceled(ref, peer);
     return true;
@@ -463,7 +493,7 @@ NTSTATUS message_await(struct thread *thread, struct message_ref *ref, struct me
     if (!slept)
         spin_succeeded(&spin);
     /* an answer that came before the other end went still counts */
-    if (status && (status == STATUS_MESSAGE_LOST || give_up(thread, ref)))
+    if (status && give_up(thread, ref))
         return status;
     return take_answer(thread, ref, in);
 }

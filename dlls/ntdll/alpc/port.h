@@ -86,6 +86,12 @@ extern NTSTATUS (*port_attach_connection)(struct port *port, uint32_t slot);
  */
 NTSTATUS port_use_connection(struct thread *thread, struct port *port, uint32_t slot, struct connection **connection);
 
+/* a thread as it acts at this end of a connection */
+static inline struct cell_actor connection_actor(const struct connection *connection, const struct thread *thread)
+{
+    return (struct cell_actor){ .thread = thread->thread_id, .process = connection->process, .end = connection->end };
+}
+
 /* what alpcserver has recorded of the client; NULL at the client's end and where only communication ports are known */
 static inline const struct roster_entry *connection_roster(const struct connection *connection)
 {

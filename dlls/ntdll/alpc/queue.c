@@ -168,14 +168,75 @@ bool queue_take(struct queue *queue, uint64_t position)
                                                    memory_order_relaxed);
 }
 
-bool queue_erase(struct queue *queue, uint64_t position, struct queue_entry entry)
+/* false when something else stands there by now */
+static bool replace(const struct queue *queue, uint64_t position, struct queue_entry old, struct queue_entry entry)
 {
-    const struct queue_entry nothing = { .slot = QUEUE_NOTHING };
-    uint64_t old = value_of(queue, position, entry);
+    uint64_t value = value_of(queue, position, old);
 
-    return atomic_compare_exchange_strong_explicit(slot_of(queue, position), &old, value_of(queue, position, nothing),
+    return atomic_compare_exchange_strong_explicit(slot_of(queue, position), &value, value_of(queue, position, entry),
                                                    memory_order_seq_cst, memory_order_relaxed);
 }
+
+bool queue_erase(struct queue *queue, uint64_t position, struct queue_entry entry)
+{
+    return replace(queue, position, entry, (struct queue_entry){ .slot = QUEUE_NOTHING });
+}
+
+/* ---------------------------------------------------------------------------------------------- packing */
+
+/* who packs has died or was stopped after so long, and another may */
+#define PACKING_NS UINT64_C(10000000000)
+
+static bool leads_nowhere(const struct queue *queue, uint64_t position, struct queue_entry *entry)
+{
+    return queue_peek_at(queue, position, entry) && entry->slot == QUEUE_NOTHING;
+}
+
+void queue_trim(struct queue *queue)
+{
+    uint64_t most = UINT64_C(1) << queue->bits, position;
+    struct queue_entry entry;
+
+    while (most-- && leads_nowhere(queue, position = queue_head(queue), &entry))
+        queue_take(queue, position);
+}
+
+/*
+ * An entry stands at both places for a moment, so who walks up the queue meets it, once or twice.  Whoever receives it
+ * makes nothing of the one it has met.
+ */
+static void move_entry(struct queue *queue, uint64_t from, struct queue_entry entry, uint64_t to,
+                       struct queue_entry nothing)
+{
+    if (replace(queue, to, nothing, entry) && (queue_head(queue) > from || !queue_erase(queue, from, entry)))
+        replace(queue, to, entry, nothing);
+}
+
+void queue_pack(struct queue *queue, uint64_t end)
+{
+    uint64_t now = coarse_ns(), begun = atomic_load_explicit(&queue->desk->packed, memory_order_relaxed);
+    uint64_t head = queue_head(queue), from, to;
+    struct queue_entry entry, nothing;
+
+    if ((begun && now - begun < PACKING_NS) ||
+        !atomic_compare_exchange_strong_explicit(&queue->desk->packed, &begun, now, memory_order_seq_cst,
+                                                 memory_order_relaxed))
+        return;
+    /* the last ones first: the order stays, and all that is above "to" is taken */
+    for (from = to = end - 1; from - head < UINT64_C(1) << queue->bits; from--)
+    {
+        if (!queue_peek_at(queue, from, &entry) || entry.slot == QUEUE_NOTHING)
+            continue;
+        while (to > from && !leads_nowhere(queue, to, &nothing))
+            to--;
+        if (to > from)
+            move_entry(queue, from, entry, to, nothing);
+    }
+    queue_trim(queue);
+    atomic_compare_exchange_strong_explicit(&queue->desk->packed, &now, 0, memory_order_seq_cst, memory_order_relaxed);
+}
+
+/* ---------------------------------------------------------------------------------------------- mending */
 
 /*
  * Posts an entry that leads nowhere at each position from head to end: what is posted behind the head, by someone who
@@ -224,60 +285,17 @@ bool queue_mend(struct queue *queue)
 
 /* ---------------------------------------------------------------------------------------------- waiting */
 
-void queue_wait_begin(struct queue *queue, struct queue_wait *wait, uint64_t waiter)
-{
-    struct queue_desk *desk = queue->desk;
-    unsigned int i, first = (unsigned int)(waiter >> 2) % QUEUE_WAITERS;
-
-    wait->waiter = waiter;
-    for (i = 0; i < QUEUE_WAITERS; i++)
-    {
-        _Atomic uint64_t *place = &desk->waiting[(first + i) % QUEUE_WAITERS];
-        uint64_t nobody = 0;
-
-        if (!atomic_load_explicit(place, memory_order_relaxed) &&
-            atomic_compare_exchange_strong_explicit(place, &nobody, waiter, memory_order_seq_cst, memory_order_relaxed))
-        {
-            wait->place = place;
-            return;
-        }
-    }
-}
-
-void queue_wait_end(struct queue_wait *wait)
-{
-    if (wait->place)
-        atomic_store_explicit(wait->place, 0, memory_order_release);
-    *wait = (struct queue_wait){ .waiter = 0 };
-}
-
-/* a sleeper is counted before its place says so, and not any more after it: what dies in between counts too much */
-static void fall_asleep(struct queue_desk *desk, struct queue_wait *wait)
-{
-    atomic_fetch_add_explicit(&desk->sleepers, 1, memory_order_seq_cst);
-    if (wait->place)
-        atomic_store_explicit(wait->place, wait->waiter | WAITER_ASLEEP, memory_order_relaxed);
-}
-
-static void wake_up(struct queue_desk *desk, struct queue_wait *wait)
-{
-    if (wait->place)
-        atomic_store_explicit(wait->place, wait->waiter, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&desk->sleepers, 1, memory_order_seq_cst);
-}
-
-void queue_sleep(struct queue *queue, struct queue_wait *wait, const struct deadline *deadline)
+void queue_sleep(struct queue *queue, struct waiter *waiter, const struct deadline *deadline)
 {
     const struct deadline most = deadline_within(deadline, MOST_SLEEP_NS);
     uint32_t bell = atomic_load_explicit(&queue->post->bell, memory_order_seq_cst);
     struct queue_entry entry;
     uint64_t position;
 
-    fall_asleep(queue->desk, wait);
-    atomic_thread_fence(memory_order_seq_cst);
+    waiter_falls_asleep(&queue->desk->waiters, waiter);
     if (!queue_peek(queue, &position, &entry) && !queue_closed(queue))
         futex_wait(&queue->post->bell, bell, &most);
-    wake_up(queue->desk, wait);
+    waiter_wakes_up(&queue->desk->waiters, waiter);
 }
 
 /* ---------------------------------------------------------------------------------------------- alpcserver's part */
@@ -298,31 +316,11 @@ void queue_forget(struct queue *queue, uint64_t who, uint64_t mask)
 {
     struct queue_entry entry;
     uint64_t position;
-    unsigned int i;
 
-    for (i = 0; i < QUEUE_WAITERS; i++)
-    {
-        uint64_t waiter = atomic_load_explicit(&queue->desk->waiting[i], memory_order_seq_cst);
-
-        if (!waiter || ((waiter & ~WAITER_ASLEEP) & mask) != who)
-            continue;
-        if (atomic_compare_exchange_strong_explicit(&queue->desk->waiting[i], &waiter, 0, memory_order_seq_cst,
-                                                    memory_order_relaxed) &&
-            waiter & WAITER_ASLEEP)
-            atomic_fetch_sub_explicit(&queue->desk->sleepers, 1, memory_order_seq_cst);
-    }
+    waiters_forget(&queue->desk->waiters, who, mask);
     /* a ring may have woken one that died before it could look: another sleeper has to */
     if (queue_peek(queue, &position, &entry))
         queue_ring(queue);
-}
-
-unsigned int queue_waiters(const struct queue *queue)
-{
-    unsigned int count = 0, i;
-
-    for (i = 0; i < QUEUE_WAITERS; i++)
-        count += atomic_load_explicit(&queue->desk->waiting[i], memory_order_seq_cst) != 0;
-    return count;
 }
 
 uint64_t queue_length(const struct queue *queue)

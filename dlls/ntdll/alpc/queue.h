@@ -13,6 +13,7 @@
 
 #include "ntalpc/shm.h"
 #include "wait.h"
+#include "waiters.h"
 
 #include <stdbool.h>
 
@@ -54,7 +55,7 @@ void queue_wake(struct queue *queue);
 /* wakes a receiver if one sleeps */
 static inline void queue_ring(struct queue *queue)
 {
-    if (atomic_load_explicit(&queue->desk->sleepers, memory_order_seq_cst))
+    if (atomic_load_explicit(&queue->desk->waiters.sleepers, memory_order_seq_cst))
         queue_wake(queue);
 }
 
@@ -76,6 +77,16 @@ bool queue_take(struct queue *queue, uint64_t position);
 /* makes nothing of an entry in the middle of the queue; false when it does not stand there any more */
 bool queue_erase(struct queue *queue, uint64_t position, struct queue_entry entry);
 
+/* takes what leads nowhere off, up to the oldest entry that leads somewhere */
+void queue_trim(struct queue *queue);
+
+/*
+ * Moves the entries before a position up to where others led that lead nowhere now, so that the head can follow: for a
+ * queue in the middle of which messages are taken, while the oldest stays.  Their order is kept.  Nothing happens while
+ * another thread is at it.
+ */
+void queue_pack(struct queue *queue, uint64_t end);
+
 static inline uint64_t queue_head(const struct queue *queue)
 {
     return atomic_load_explicit(&queue->desk->head, memory_order_acquire);
@@ -89,22 +100,11 @@ bool queue_mend(struct queue *queue);
 
 /* ---------------------------------------------------------------------------------------------- waiting */
 
-/* one thread's wait, from when it has found the queue empty until it has received; all zero is none */
-struct queue_wait
-{
-    _Atomic uint64_t *place; /* in the desk; NULL if all are taken */
-    uint64_t waiter;         /* WAITER(); 0 = not begun */
-};
-
-/* The thread waits from now on, so it has to look at the queue once more.  The desk must be writable. */
-void queue_wait_begin(struct queue *queue, struct queue_wait *wait, uint64_t waiter);
-void queue_wait_end(struct queue_wait *wait);
-
 /*
  * Sleeps until someone rings, the queue has an entry or is closed, the deadline passes, or a while has passed in which
  * a wake-up may have been lost.
  */
-void queue_sleep(struct queue *queue, struct queue_wait *wait, const struct deadline *deadline);
+void queue_sleep(struct queue *queue, struct waiter *waiter, const struct deadline *deadline);
 
 static inline bool queue_closed(const struct queue *queue)
 {
@@ -122,9 +122,6 @@ void queue_wake_all(struct queue *queue);
  * were woken for
  */
 void queue_forget(struct queue *queue, uint64_t who, uint64_t mask);
-
-/* how many threads wait, as far as they are known by name */
-unsigned int queue_waiters(const struct queue *queue);
 
 /* entries that have not been taken; an estimate while others post or receive */
 uint64_t queue_length(const struct queue *queue);

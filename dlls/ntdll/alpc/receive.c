@@ -29,11 +29,6 @@ struct arrival
     struct content content;
 };
 
-static struct cell_actor actor_of(const struct thread *thread, const struct connection *connection)
-{
-    return (struct cell_actor){ .thread = thread->actor.thread, .process = connection->process };
-}
-
 static uint32_t roster_state(const struct roster_entry *entry)
 {
     return atomic_load_explicit(&entry->state, memory_order_relaxed);
@@ -133,7 +128,7 @@ static bool step(struct thread *thread, struct arrival *arrival, enum cell_event
     struct message_ref *ref = &arrival->ref;
 
     return cell_step(&ref->connection->channel, ref->id, ref->cell, &arrival->state, event,
-                     actor_of(thread, ref->connection));
+                     connection_actor(ref->connection, thread));
 }
 
 /* an entry that this thread has taken, of a message that its sender gave up: the cell is the sender's again */
@@ -188,10 +183,10 @@ static bool copy_out(struct thread *thread, struct arrival *arrival, struct mess
         now = cell_state(ref->cell); /* the generation changes only when the next message is sent */
         return ref->id == CELL_CLOSED || (cell_gen(now) == ref->gen && cell_phase(now) != CELL_OWNED);
     }
-    thread_copy_begin(thread, channel, ref->id, ref->cell, ref->gen, event);
+    thread_copy_begin(thread, connection_actor(ref->connection, thread), channel, ref->id, ref->cell, ref->gen, event);
     content_deliver(content, in, process, payload);
     thread_copy_end(thread);
-    cell_finish(channel, ref->id, ref->cell, event, actor_of(thread, ref->connection));
+    cell_finish(channel, ref->id, ref->cell, event, connection_actor(ref->connection, thread));
     return true;
 }
 
@@ -210,8 +205,9 @@ static bool take(struct thread *thread, struct arrival *arrival)
 static bool claim(struct thread *thread, const struct port *port, struct arrival *arrival, struct message_in *in)
 {
     struct connection *connection = arrival->ref.connection;
+    /* a notice of something canceled may be all that comes of it, too */
     bool fresh = CELL_END(arrival->ref.id) != connection->end && !arrival->content.is_answer &&
-                 arrival->content.type != LPC_CANCELED;
+                 !cell_in(arrival->state, CELL_CANCELED);
 
     if (!read_port_context(port, connection, &in->port_context) || !take(thread, arrival))
     {
@@ -242,12 +238,21 @@ static bool was_erased(const struct queue *queue, uint64_t position)
     return queue_peek_at(queue, position, &entry) && entry.slot == QUEUE_NOTHING;
 }
 
-/* the entry is no good: takes it off; unless another has, or somebody made it so, it is a lie */
-static bool discard(struct port *port, uint64_t position)
+/* a communication port takes its own out of the middle of the queue: the message is whose who makes nothing of it */
+static bool remove_entry(struct port *port, const struct arrival *arrival)
 {
-    if (!queue_take(port->queue, position) || was_erased(port->queue, position))
+    if (port->queue)
+        return queue_take(port->queue, arrival->position);
+    return queue_erase(&port->connection->main->queue, arrival->position, arrival->entry);
+}
+
+/* the entry is no good: removes it; unless another has, or somebody made it so, it is a lie */
+static bool discard(struct port *port, const struct arrival *arrival)
+{
+    if (!remove_entry(port, arrival) || (port->queue && was_erased(port->queue, arrival->position)))
         return false;
-    doubt_begin(port);
+    if (port->queue)
+        doubt_begin(port);
     return true;
 }
 
@@ -261,12 +266,12 @@ static NTSTATUS receive_entry(struct thread *thread, struct port *port, struct c
     {
     case LOOK_NOTHING:
         /* a message that makes no sense is over, or it would be found missing for ever */
-        if (discard(port, arrival->position) && arrival->ref.cell &&
+        if (discard(port, arrival) && arrival->ref.cell &&
             cell_is(arrival->state, CELL_QUEUED + connection->end, arrival->ref.gen))
             step(thread, arrival, EVENT_DONE);
         return STATUS_NO_MORE_ENTRIES;
     case LOOK_WITHDRAWN:
-        if (queue_take(port->queue, arrival->position))
+        if (remove_entry(port, arrival))
             drop(thread, arrival);
         return STATUS_NO_MORE_ENTRIES;
     case LOOK_MESSAGE:
@@ -274,7 +279,7 @@ static NTSTATUS receive_entry(struct thread *thread, struct port *port, struct c
     }
     if ((status = content_check_room(&arrival->content, connection, in)))
         return status;
-    if (!queue_take(port->queue, arrival->position) || !claim(thread, port, arrival, in))
+    if (!remove_entry(port, arrival) || !claim(thread, port, arrival, in))
         return STATUS_NO_MORE_ENTRIES;
     return STATUS_SUCCESS;
 }
@@ -306,7 +311,7 @@ static NTSTATUS receive_next(struct thread *thread, struct port *port, struct me
             status = receive_entry(thread, port, connection, &arrival, in);
         else if (status == STATUS_INVALID_MESSAGE)
         {
-            discard(port, arrival.position);
+            discard(port, &arrival);
             status = STATUS_NO_MORE_ENTRIES;
         }
         thread_release(thread, USE_CONNECTION);
@@ -334,35 +339,39 @@ static uint64_t first_unseen(const struct connection *connection)
 }
 
 /*
- * Takes its client's messages out of the middle of the connection port's queue: whoever makes nothing of the entry has
- * the message.  STATUS_NO_MORE_ENTRIES when there is none
+ * A client whose messages nobody receives must not keep the others' from going through the queue.  Not at each step:
+ * what cannot be moved may be much.
  */
+static void make_room(struct queue *queue, uint64_t position)
+{
+    uint64_t size = UINT64_C(1) << queue->bits;
+
+    if (position % (size / 16) == 0 && position - queue_head(queue) >= size / 2)
+        queue_pack(queue, position);
+}
+
+/* STATUS_NO_MORE_ENTRIES when there is none of its client's */
 static NTSTATUS receive_own(struct thread *thread, struct port *port, struct message_in *in)
 {
     struct connection *connection = port->connection;
     struct queue *queue = &connection->main->queue;
+    NTSTATUS status = STATUS_NO_MORE_ENTRIES;
     struct arrival arrival;
-    NTSTATUS status;
 
-    for (arrival.position = first_unseen(connection); queue_peek_at(queue, arrival.position, &arrival.entry); arrival.position++)
+    arrival.position = first_unseen(connection);
+    while (queue_peek_at(queue, arrival.position, &arrival.entry))
     {
-        enum look look = is_for(connection, &arrival.entry) ? look_at(connection, &arrival) : LOOK_NOTHING;
-
-        if (look == LOOK_MESSAGE && (status = content_check_room(&arrival.content, connection, in)))
-            return status;
-        if (look != LOOK_NOTHING && queue_erase(queue, arrival.position, arrival.entry))
-        {
-            if (look == LOOK_WITHDRAWN)
-                drop(thread, &arrival);
-            else if (claim(thread, port, &arrival, in))
-                return STATUS_SUCCESS;
-        }
-        atomic_store_explicit(&connection->seen, arrival.position + 1, memory_order_relaxed);
+        if (is_for(connection, &arrival.entry) &&
+            (status = receive_entry(thread, port, connection, &arrival, in)) != STATUS_NO_MORE_ENTRIES)
+            break;
+        atomic_store_explicit(&connection->seen, ++arrival.position, memory_order_relaxed);
+        make_room(queue, arrival.position);
     }
-    return STATUS_NO_MORE_ENTRIES;
+    queue_trim(queue);
+    return status;
 }
 
-static void sleep_for_own(struct port *port, const struct deadline *deadline)
+static void sleep_for_own(struct port *port, struct waiter *waiter, const struct deadline *deadline)
 {
     struct channel_header *header = port->connection->channel.header;
     const struct deadline most = deadline_within(deadline, MOST_SLEEP_NS);
@@ -370,9 +379,11 @@ static void sleep_for_own(struct port *port, const struct deadline *deadline)
     uint32_t bell = atomic_load_explicit(&header->comm_bell, memory_order_seq_cst);
     struct queue_entry entry;
 
+    waiter_falls_asleep(&header->comm, waiter);
     if (!queue_peek_at(queue, first_unseen(port->connection), &entry) &&
         connection_end_status(port->connection) == STATUS_PENDING)
         futex_wait(&header->comm_bell, bell, &most);
+    waiter_wakes_up(&header->comm, waiter);
 }
 
 /* ---------------------------------------------------------------------------------------------- the end of a port */
@@ -451,31 +462,19 @@ static bool mend(struct thread *thread, struct port *port)
     return true;
 }
 
-/* from now on the thread waits, and what is sent is its own, until it has received */
-static void begin_wait(struct thread *thread, struct port *port, struct queue_wait *wait)
+/* among whom a thread counts that waits in a receive on the port */
+static struct waiters *waiters_of(const struct port *port)
 {
-    wait->waiter = thread->sleeper;
-    if (port->queue)
-        queue_wait_begin(port->queue, wait, thread->sleeper);
-    else
-        atomic_fetch_add_explicit(&port->connection->channel.header->comm_waiters, 1, memory_order_seq_cst);
+    return port->queue ? &port->queue->desk->waiters : &port->connection->channel.header->comm;
 }
 
-static void end_wait(struct port *port, struct queue_wait *wait)
-{
-    if (port->queue)
-        queue_wait_end(wait);
-    else if (wait->waiter)
-        atomic_fetch_sub_explicit(&port->connection->channel.header->comm_waiters, 1, memory_order_seq_cst);
-}
-
-static void sleep_on(struct port *port, struct queue_wait *wait, const struct deadline *deadline)
+static void sleep_on(struct thread *thread, struct port *port, const struct deadline *deadline)
 {
     struct deadline soon;
 
     if (!port->queue)
     {
-        sleep_for_own(port, deadline);
+        sleep_for_own(port, &thread->waiter, deadline);
         return;
     }
     if (doubt_is_set(port))
@@ -483,13 +482,12 @@ static void sleep_on(struct port *port, struct queue_wait *wait, const struct de
         soon = deadline_within(deadline, DOUBT_SLEEP_NS);
         deadline = &soon;
     }
-    queue_sleep(port->queue, wait, deadline);
+    queue_sleep(port->queue, &thread->waiter, deadline);
 }
 
 NTSTATUS message_receive(struct thread *thread, struct port *port, struct message_in *in,
                          const struct deadline *deadline)
 {
-    struct queue_wait wait = { .waiter = 0 };
     unsigned int mended = 0;
     bool slept = false, poll = deadline_is_poll(deadline);
     struct spin spin;
@@ -506,9 +504,9 @@ NTSTATUS message_receive(struct thread *thread, struct port *port, struct messag
             break;
         }
         /* before others run: what they send now is this thread's */
-        if (!poll && !wait.waiter && spin_pausing_ends(&spin))
+        if (!poll && !thread->waiter.name && spin_pausing_ends(&spin))
         {
-            begin_wait(thread, port, &wait);
+            waiter_begin(waiters_of(port), &thread->waiter, thread->sleeper);
             continue;
         }
         if (!slept && !poll && !(spin_pausing_ends(&spin) && deadline_passed(deadline)) && spin_again(&spin))
@@ -525,11 +523,11 @@ NTSTATUS message_receive(struct thread *thread, struct port *port, struct messag
         }
         mended = 0;
         begun = monotonic_ns();
-        sleep_on(port, &wait, deadline);
+        sleep_on(thread, port, deadline);
         spin_slept(&spin, monotonic_ns() - begun);
         slept = true;
     }
-    end_wait(port, &wait);
+    waiter_end(&thread->waiter);
     if (!slept)
         spin_succeeded(&spin);
     /* this thread may have been woken for the message; another one may have room for it, or reach it */

@@ -175,7 +175,8 @@ struct thread *thread_register(uint32_t process_id, uint32_t thread_id)
     for (use = 0; use < THREAD_USES; use++)
         atomic_store(&thread->use[use], NULL);
     thread->cell = NULL;
-    thread->actor = (struct cell_actor){ .thread = thread_id };
+    thread->waiter = (struct waiter){ .name = 0 }; /* alpcserver has forgotten it */
+    thread->thread_id = thread_id;
     thread->sleeper = (uint64_t)process_id << 32 | thread_id;
     thread_record = thread;
     give_back(thread);
@@ -234,7 +235,7 @@ void thread_unregister(void)
     thread_recover(thread);
     thread->sleeper = 0;
     thread_record = NULL;
-    page_remove_thread(thread->actor.thread);
+    page_remove_thread(thread->thread_id);
     atomic_store(&thread->native, 0);
 }
 
@@ -251,7 +252,7 @@ static void return_cell(struct thread *thread)
         if (cell_gen(state) != thread->gen)
             return;
         event = cell_in(state, CELL_ABANDONED) ? EVENT_DONE : thread->undone;
-    } while (!cell_step(thread->channel, thread->id, cell, &state, event, thread->actor) &&
+    } while (!cell_step(thread->channel, thread->id, cell, &state, event, thread->copier) &&
              cell_after(event, cell_phase(state)));
 }
 
@@ -261,6 +262,7 @@ void thread_recover(struct thread *thread)
 
     if (thread->cell)
         return_cell(thread);
+    waiter_end(&thread->waiter);
     for (use = 0; use < THREAD_USES; use++)
         thread_release(thread, use);
     give_back(thread);

@@ -54,8 +54,10 @@ struct thread_hold
 struct thread
 {
     _Atomic(void *) use[THREAD_USES];
-    struct cell_actor actor; /* .process is 0 here: it depends on the connection */
+    uint32_t thread_id;      /* as Windows counts */
     uint64_t sleeper;        /* WAITER() of the thread */
+    struct waiter waiter;    /* its receive that waits */
+    struct cell_actor copier; /* of a cell that is being copied: the thread with its process and end there */
     struct cell *cell;       /* being copied, or NULL */
     struct channel *channel; /* its own, */
     uint32_t id, gen;        /* number and generation */
@@ -197,9 +199,10 @@ static inline void thread_scratch_return(struct thread *thread, struct scratch_m
 }
 
 /* the copy of the message in a cell begins; a fault makes the event of it */
-static inline void thread_copy_begin(struct thread *thread, struct channel *channel, uint32_t id, struct cell *cell,
-                                     uint32_t gen, enum cell_event undone)
+static inline void thread_copy_begin(struct thread *thread, struct cell_actor copier, struct channel *channel,
+                                     uint32_t id, struct cell *cell, uint32_t gen, enum cell_event undone)
 {
+    thread->copier = copier;
     thread->channel = channel;
     thread->id = id;
     thread->gen = gen;
