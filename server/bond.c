@@ -19,6 +19,8 @@ struct walk
     struct walk *next;
     uint32_t thread;   /* 0 = the process */
     struct bond *bond; /* the next one to tell */
+    void (*told)(void *arg);
+    void *arg;
 };
 
 /* so long other clients wait for a walk */
@@ -59,6 +61,12 @@ static void tell_next(struct walk *walk)
         bond->ops->thread_gone(bond, walk->thread);
 }
 
+static void end_walk(const struct walk *walk)
+{
+    if (walk->told)
+        walk->told(walk->arg);
+}
+
 /* goes on with the walks, and ends those that have come to their end */
 static void walk_on(uint64_t until)
 {
@@ -76,6 +84,7 @@ static void walk_on(uint64_t until)
             return;
         }
         walks = walk->next;
+        end_walk(walk);
         free(walk);
     }
 }
@@ -86,28 +95,27 @@ static void on_walking(evutil_socket_t fd, short what, void *arg)
     walk_on(monotonic_ns() + SLICE_NS);
 }
 
-void bonds_tell(struct bond *list, uint32_t thread)
+void bonds_tell(struct bond *list, uint32_t thread, void (*told)(void *arg), void *arg)
 {
     struct walk *walk, **last;
 
-    if (!list)
-        return;
     for (last = &walks; *last; last = &(*last)->next)
         ;
     if (!walking)
         walking = evtimer_new(server_base, on_walking, NULL);
     if (!walking || !(walk = malloc(sizeof(*walk))))
     {
-        struct walk all = { .next = walks, .thread = thread, .bond = list };
+        struct walk all = { .next = walks, .thread = thread, .bond = list, .told = told, .arg = arg };
 
         /* without memory it is done at once, however long it takes */
         walks = &all;
         while (all.bond)
             tell_next(&all);
         walks = all.next;
+        end_walk(&all);
         return;
     }
-    *walk = (struct walk){ .thread = thread, .bond = list };
+    *walk = (struct walk){ .thread = thread, .bond = list, .told = told, .arg = arg };
     *last = walk;
     if (walks == walk)
         walk_on(monotonic_ns() + SLICE_NS);

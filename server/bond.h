@@ -30,10 +30,11 @@ void bond_insert(struct bond **list, struct bond *bond);
 void bond_remove(struct bond *bond);
 
 /*
- * Tells all that are in the list, and stay there until it is their turn, that a thread has ended, with 0 the process.
- * What takes longer than a moment goes on in between other work, in the order of calls.
+ * Tells all that are in the list, and stay there until it is their turn, that a thread has ended, with 0 the process;
+ * then calls told(arg), which may be NULL.  What takes longer than a moment goes on in between other work, in the order
+ * of calls.
  */
-void bonds_tell(struct bond *list, uint32_t thread);
+void bonds_tell(struct bond *list, uint32_t thread, void (*told)(void *arg), void *arg);
 
 /* tells the rest at once: the server ends */
 void bonds_end(void);

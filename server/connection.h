@@ -50,11 +50,6 @@ struct connection
     bool closed_told;                            /* there is none */
 };
 
-static inline enum alpc_end other_end(enum alpc_end end)
-{
-    return end == END_CLIENT ? END_SERVER : END_CLIENT;
-}
-
 static inline struct roster_entry *connection_entry(const struct connection *connection)
 {
     return &connection->roster->entries[connection->slot];

@@ -183,7 +183,7 @@ static void process_gone(struct process *process)
     if (process->ended)
         event_free(process->ended);
     process->ended = NULL;
-    bonds_tell(process->bonds, 0);
+    bonds_tell(process->bonds, 0, NULL, NULL);
     process_unref(process);
 }
 
@@ -279,7 +279,7 @@ void processes_restored(void)
         struct process *ghost = ghosts[--ghost_count];
 
         /* perhaps not everybody had heard of it */
-        bonds_tell(ghost->bonds, 0);
+        bonds_tell(ghost->bonds, 0, NULL, NULL);
         process_unref(ghost);
     }
     free(ghosts);

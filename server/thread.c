@@ -54,15 +54,62 @@ static enum task_state look(const struct process *process, uint64_t thread, cons
     return state;
 }
 
-static void bury(struct process *process, uint64_t thread)
+/* a thread whose traces are being removed; it stays in the table until they are, for an alpcserver that takes over */
+struct burial
+{
+    struct burial *next;
+    struct process *process;
+    uint64_t thread; /* as in the table */
+};
+
+static struct burial *burials;
+
+/* the kernel's id may be another thread's soon; and who says it again costs nothing any more */
+static void remove_thread(struct process *process, uint64_t thread)
 {
     _Atomic uint64_t *place = find_thread(process, (uint32_t)(thread >> 32));
-    uint64_t entry = thread;
 
-    /* the kernel's id may be another thread's soon; and who says it again costs nothing any more */
     if (place)
-        atomic_compare_exchange_strong(place, &entry, 0);
-    bonds_tell(process->bonds, (uint32_t)(thread >> 32));
+        atomic_compare_exchange_strong(place, &thread, 0);
+}
+
+static void on_buried(void *arg)
+{
+    struct burial *burial = arg, **link;
+
+    for (link = &burials; *link != burial; link = &(*link)->next)
+        ;
+    *link = burial->next;
+    remove_thread(burial->process, burial->thread);
+    process_unref(burial->process);
+    free(burial);
+}
+
+static bool is_being_buried(const struct process *process, uint64_t thread)
+{
+    const struct burial *burial;
+
+    for (burial = burials; burial; burial = burial->next)
+        if (burial->process == process && burial->thread == thread)
+            return true;
+    return false;
+}
+
+static void bury(struct process *process, uint64_t thread)
+{
+    struct burial *burial;
+
+    if (is_being_buried(process, thread))
+        return;
+    if (!(burial = malloc(sizeof(*burial))))
+    {
+        remove_thread(process, thread);
+        bonds_tell(process->bonds, (uint32_t)(thread >> 32), NULL, NULL);
+        return;
+    }
+    *burial = (struct burial){ .next = burials, .process = process_ref(process), .thread = thread };
+    burials = burial;
+    bonds_tell(process->bonds, (uint32_t)(thread >> 32), on_buried, burial);
 }
 
 static void forget(struct dying *entry)
@@ -169,6 +216,6 @@ NTSTATUS handle_thread_gone(struct caller *caller, const struct thread_gone_requ
             bury(process, thread);
     }
     else if (caller->process == process && atomic_load(&process->page->overflow))
-        bonds_tell(process->bonds, request->thread);
+        bonds_tell(process->bonds, request->thread, NULL, NULL);
     return STATUS_SUCCESS;
 }

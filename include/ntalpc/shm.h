@@ -10,8 +10,7 @@
  *   channel   one per connection, written by both ends and by alpcserver: the cells that hold messages, and the queue
  *             of the client communication port
  *   queue     the main queue of a connection port in two parts: the post, written by every client, and the desk,
- * written
- *             by the processes that hold the port and read-only for clients
+ *             written by the processes that hold the port and read-only for clients
  *   roster    one per connection port: who is at the other end of each connection; written by alpcserver only
  *
  * All that share it have the same PROTOCOL_VERSION (protocol.h), which changes with any of this.  A mark in the memory
@@ -35,6 +34,11 @@ enum alpc_end
     END_CLIENT = 0,
     END_SERVER = 1
 };
+
+static inline enum alpc_end other_end(enum alpc_end end)
+{
+    return end == END_CLIENT ? END_SERVER : END_CLIENT;
+}
 
 /* [alpc.md 4.1] */
 enum port_kind
@@ -91,6 +95,7 @@ struct queue_desk
     _Alignas(SHM_LINE) _Atomic uint64_t head; /* next position to take */
     _Atomic uint64_t packed;                  /* when somebody began to move what stands in the ring, coarse_ns() */
     _Atomic uint32_t closed;                  /* set by alpcserver: nothing more is going to come */
+    _Atomic uint32_t holes; /* entries in the ring that receivers or alpcserver have made nothing of */
     struct waiters waiters;
 };
 
@@ -366,6 +371,7 @@ SHM_SIZE(queue_post, 0x40);
 SHM_OFFSET(queue_desk, head, 0x00);
 SHM_OFFSET(queue_desk, packed, 0x08);
 SHM_OFFSET(queue_desk, closed, 0x10);
+SHM_OFFSET(queue_desk, holes, 0x14);
 SHM_OFFSET(queue_desk, waiters, 0x40);
 SHM_SIZE(queue_desk, 0x1c0);
 SHM_OFFSET(cell_content, length, 0x00);

@@ -87,6 +87,7 @@ static const struct value_name message_phases[] = {
     PHASES(CELL_ABANDONED, "given up, client answers", "given up, server answers"),
     PHASES(CELL_WITHDRAWN, "given up, queued for client", "given up, queued for server"),
     PHASES(CELL_ENDING, "client ends it", "server ends it"),
+    PHASES(CELL_RETRACTED, "callback given up for client", "callback given up for server"),
     NAMES_END,
 };
 

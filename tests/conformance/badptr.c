@@ -679,6 +679,116 @@ static void test_large(void)
     VirtualFree(memory, 0, MEM_RELEASE);
 }
 
+#define COPY_SIZE 100
+
+/* a buffer without a length that ends in the data, so that it faults when the message is there and is copied [4.4] */
+static PORT_MESSAGE *short_buffer(void)
+{
+    return (PORT_MESSAGE *)(between + PAGE - HEADER_SIZE - 8);
+}
+
+static void set_data(struct message *message)
+{
+    message->header = (PORT_MESSAGE){ .u1.s1 = { COPY_SIZE, HEADER_SIZE + COPY_SIZE } };
+    memset(message->data, 0x5b, COPY_SIZE);
+}
+
+/* receives it as it was sent; its header goes to *header */
+static void expect_data(HANDLE port, ULONG type, PORT_MESSAGE *header)
+{
+    struct message message;
+
+    ok_status("4.4", receive_within(port, HANG, &message), STATUS_SUCCESS);
+    ok((message.header.u2.s2.Type & 0xff) == type, "[4.4] type %#x instead of %#lx\n", message.header.u2.s2.Type, type);
+    ok(message.header.u1.s1.DataLength == COPY_SIZE && message.data[0] == 0x5b && message.data[COPY_SIZE - 1] == 0x5b,
+       "[4.4] the message is not whole\n");
+    *header = message.header;
+}
+
+static NTSTATUS receive_short(HANDLE port)
+{
+    LARGE_INTEGER timeout = { .QuadPart = -(LONGLONG)HANG * 10000 };
+
+    return NtAlpcSendWaitReceivePort(port, 0, NULL, NULL, short_buffer(), NULL, NULL, &timeout);
+}
+
+static NTSTATUS answer_with_data(HANDLE port, const PORT_MESSAGE *to, ULONG flags, PORT_MESSAGE *receive,
+                                 SIZE_T *length)
+{
+    LARGE_INTEGER timeout = { .QuadPart = -(LONGLONG)HANG * 10000 };
+    struct message message;
+
+    set_data(&message);
+    if (to)
+    {
+        message.header.MessageId = to->MessageId;
+        message.header.CallbackId = to->CallbackId;
+    }
+    return NtAlpcSendWaitReceivePort(port, flags, &message.header, NULL, receive, length, NULL, &timeout);
+}
+
+static NTSTATUS thread_status;
+
+static DWORD WINAPI request_short(void *arg)
+{
+    (void)arg;
+    thread_status = answer_with_data(ports.client, NULL, ALPC_MSGFLG_SYNC_REQUEST, short_buffer(), NULL);
+    return 0;
+}
+
+static DWORD WINAPI call_back(void *arg)
+{
+    struct message reply;
+    SIZE_T length = sizeof(reply);
+
+    thread_status = answer_with_data(ports.connection, arg, ALPC_MSGFLG_SYNC_REQUEST, &reply.header, &length);
+    return 0;
+}
+
+static void join(HANDLE thread)
+{
+    ok(!WaitForSingleObject(thread, HANG), "the thread has not ended\n");
+    CloseHandle(thread);
+}
+
+/* nothing is lost by a buffer that turns out to be too short for the copy */
+static void test_copies(void)
+{
+    PORT_MESSAGE request, header;
+    HANDLE thread, caller;
+
+    ok_status("4.4", answer_with_data(ports.client, NULL, ALPC_MSGFLG_RELEASE_MESSAGE, NULL, NULL), STATUS_SUCCESS);
+    ok_status("1.2", receive_short(ports.connection), STATUS_ACCESS_VIOLATION);
+    expect_data(ports.connection, LPC_DATAGRAM, &header);
+    ok_status("4.4", answer_with_data(ports.client, NULL, 0, NULL, NULL), STATUS_SUCCESS);
+    ok_status("1.2", receive_short(ports.connection), STATUS_ACCESS_VIOLATION);
+    expect_data(ports.connection, LPC_REQUEST, &request);
+    ok_status("4.5", answer_with_data(ports.connection, &request, ALPC_MSGFLG_RELEASE_MESSAGE, NULL, NULL),
+              STATUS_SUCCESS);
+    ok_status("1.2", receive_short(ports.client), STATUS_ACCESS_VIOLATION);
+    expect_data(ports.client, LPC_REPLY, &header);
+    /* an answer that is awaited */
+    thread = CreateThread(NULL, 0, request_short, NULL, 0, NULL);
+    expect_data(ports.connection, LPC_REQUEST, &request);
+    ok_status("4.5", answer_with_data(ports.connection, &request, ALPC_MSGFLG_RELEASE_MESSAGE, NULL, NULL),
+              STATUS_SUCCESS);
+    join(thread);
+    ok_status("1.2", thread_status, STATUS_ACCESS_VIOLATION);
+    expect_data(ports.client, LPC_REPLY, &header);
+    /* a callback */
+    caller = CreateThread(NULL, 0, request_short, NULL, 0, NULL);
+    expect_data(ports.connection, LPC_REQUEST, &request);
+    thread = CreateThread(NULL, 0, call_back, &request, 0, NULL);
+    join(caller);
+    ok_status("1.2", thread_status, STATUS_ACCESS_VIOLATION);
+    expect_data(ports.client, LPC_REQUEST, &header);
+    ok_status("4.5", answer_with_data(ports.client, &header, ALPC_MSGFLG_RELEASE_MESSAGE, NULL, NULL), STATUS_SUCCESS);
+    join(thread);
+    ok_status("4.5", thread_status, STATUS_SUCCESS);
+    expect_no_message(ports.connection, "4.4");
+    expect_no_message(ports.client, "4.4");
+}
+
 static void test_messages(void)
 {
     struct message message;
@@ -853,6 +963,7 @@ START_TEST(badptr)
     test_connecting();
     test_messages();
     test_large();
+    test_copies();
     test_queries();
     close_ports(&ports);
 }

@@ -232,6 +232,15 @@ void await_server_fds(unsigned int count)
         pass_us(1000);
 }
 
+void kill_worker(void)
+{
+    pid_t worker = server_worker();
+
+    assert_int_equal(kill(worker, SIGKILL), 0);
+    while (server_worker() == worker)
+        pass_us(1000);
+}
+
 /* ---------------------------------------------------------------------------------------------- clients that behave */
 
 struct control_data utf16(const char *text)
@@ -421,6 +430,13 @@ pid_t second_thread(const struct peer *peer)
     return thread;
 }
 
+static void keep_process(struct peer *peer, const struct init_reply *reply)
+{
+    peer->key = reply->process;
+    peer->page = mmap(NULL, sizeof(*peer->page), PROT_READ | PROT_WRITE, MAP_SHARED, peer->fds[0], 0);
+    assert_true(peer->page != MAP_FAILED);
+}
+
 void begin_process_as(struct peer *peer, uint32_t id, const char *user)
 {
     struct init_request request = { .protocol = PROTOCOL_VERSION, .process = id, .session = 1 };
@@ -430,14 +446,24 @@ void begin_process_as(struct peer *peer, uint32_t id, const char *user)
     begin_program(peer);
     assert_int_equal(call(peer, REQUEST_init, &request, data, &reply), STATUS_SUCCESS);
     assert_int_equal(reply.protocol, PROTOCOL_VERSION);
-    peer->key = reply.process;
-    peer->page = mmap(NULL, sizeof(*peer->page), PROT_READ | PROT_WRITE, MAP_SHARED, peer->fds[0], 0);
-    assert_true(peer->page != MAP_FAILED);
+    keep_process(peer, &reply);
 }
 
 void begin_process(struct peer *peer, uint32_t id)
 {
     begin_process_as(peer, id, "AL");
+}
+
+void begin_steadfast(struct peer *peer, uint32_t id)
+{
+    struct init_request request = { .protocol = PROTOCOL_VERSION, .process = id, .session = 1 };
+    const struct control_data data[] = { utf16("C:\\test.exe"), token("AL") };
+    struct init_reply reply;
+
+    begin_client(peer);
+    peer->steadfast = true;
+    assert_int_equal(call(peer, REQUEST_init, &request, data, &reply), STATUS_SUCCESS);
+    keep_process(peer, &reply);
 }
 
 /* the process dies, and all its handles close */

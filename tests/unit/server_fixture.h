@@ -46,6 +46,8 @@ const char *read_log(void);
 void start_server(const char *option);
 /* the process that does the work now */
 pid_t server_worker(void);
+/* the next worker is there when this returns */
+void kill_worker(void);
 /* keeper and worker, with everything that they have */
 void kill_server(void);
 /* the server has survived the test and ends as it should */
@@ -92,6 +94,8 @@ void begin_program(struct peer *peer);
 pid_t second_thread(const struct peer *peer);
 void begin_process_as(struct peer *peer, uint32_t id, const char *user);
 void begin_process(struct peer *peer, uint32_t id);
+/* one that this process is, and which asks the next server when one has died */
+void begin_steadfast(struct peer *peer, uint32_t id);
 void end_peer(struct peer *peer);
 
 /* what alpcserver holds: ports and connections; it answers at all */

@@ -68,6 +68,14 @@ static bool step(uint32_t id, enum cell_event event, uint32_t thread)
     return cell_step(&channel, id, cell_at(id), &state, event, thread_actor(thread));
 }
 
+/* a step from a phase in which the thread is alone with the cell */
+static uint64_t finish(uint32_t id, enum cell_phase from, enum cell_event event, struct cell_actor actor)
+{
+    uint32_t gen = cell_gen(cell_state(cell_at(id))) + (from == CELL_OWNED);
+
+    return cell_finish(&channel, id, cell_at(id), cell_word(from, gen, actor), event, actor);
+}
+
 static void free_cell(uint32_t id)
 {
     CHECK(step(id, EVENT_DONE, 0));
@@ -76,7 +84,7 @@ static void free_cell(uint32_t id)
 /* makes a message of a cell that the thread owns: its generation */
 static uint32_t send_cell(uint32_t id, enum alpc_end to, uint32_t thread)
 {
-    return cell_gen(cell_finish(&channel, id, cell_at(id), EVENT_SEND + to, thread_actor(thread)));
+    return cell_gen(finish(id, CELL_OWNED, EVENT_SEND + to, thread_actor(thread)));
 }
 
 /* how many cells of an end are not free */
@@ -186,7 +194,7 @@ static void test_states(void **state)
     begin();
     id = cell_alloc(&channel, END_CLIENT, thread_actor(5));
     cell = cell_at(id);
-    word = cell_finish(&channel, id, cell, EVENT_SEND + END_SERVER, (struct cell_actor){ .thread = 5, .process = 3 });
+    word = finish(id, CELL_OWNED, EVENT_SEND + END_SERVER, (struct cell_actor){ .thread = 5, .process = 3 });
     assert_true(word == cell_state(cell));
     gen = cell_gen(word);
     assert_int_equal(gen, 1);
@@ -523,8 +531,8 @@ static void allocate_until_killed(void *arg)
             CHECK(mine[count] != CELL_NONE);
             atomic_fetch_add(&deaths->allocated, 1);
             if (random_below(&random, 3) == 0)
-                cell_finish(&channel, mine[count], cell_at(mine[count]), EVENT_SEND + END_CLIENT,
-                            (struct cell_actor){ .thread = number, .process = 1 });
+                finish(mine[count], CELL_OWNED, EVENT_SEND + END_CLIENT,
+                       (struct cell_actor){ .thread = number, .process = 1 });
             count++;
         }
         else if (count)
@@ -655,7 +663,7 @@ static void test_scribbling(void **state)
         step(id, EVENT_RECEIVE, 1);
         step(id, EVENT_BEGIN, 1);
         step(id, EVENT_ANSWER, 1);
-        cell_finish(&channel, id, cell, EVENT_DONE, thread_actor(1));
+        finish(id, CELL_ANSWER + END_CLIENT, EVENT_DONE, thread_actor(1));
         assert_int_not_equal(channel_next_sequence(&channel, owner), 0);
     }
     kill_child(pid);

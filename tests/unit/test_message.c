@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -594,6 +595,20 @@ static void test_faults(void **state)
     assert_int_equal(waiters_count(&world.main.queue.desk->waiters), 1);
     thread_recover(begin_thread());
     assert_int_equal(waiters_count(&world.main.queue.desk->waiters), 0);
+    /* while it copied a message: the next one to receive gets it */
+    for (i = 0; i < 2; i++)
+    {
+        fill(&payload, 8);
+        assert_int_equal(send_message(&world.client, &payload, false, i, &ref), STATUS_SUCCESS);
+        assert_true(queue_take(&world.main.queue, queue_head(&world.main.queue)));
+        assert_true(step(&world.server, &ref, i ? EVENT_READ : EVENT_RECEIVE));
+        fault(&world.server, &ref, ref.gen, EVENT_REQUEUE);
+        assert_int_equal(receive_now(&world.server_port, &got), STATUS_SUCCESS);
+        assert_true(is_whole(&got.payload, data_size(&got)));
+        assert_int_equal(type_of(&got), i ? LPC_DATAGRAM : LPC_REQUEST);
+    }
+    end();
+    begin();
     /* while an answer was written */
     fill(&payload, 8);
     assert_int_equal(send_message(&world.client, &payload, true, false, &ref), STATUS_SUCCESS);
@@ -1147,6 +1162,253 @@ static void test_overwritten_post(void **state)
     end();
 }
 
+/* ---------------------------------------------------------------------------------------------- middle of the queue */
+
+#define OTHER_SLOT 7
+
+/* a server communication port of a second connection, which nobody sends through */
+static struct connection second;
+static struct port second_port;
+
+static void begin_second(void)
+{
+    int fd = channel_create(2, 0);
+
+    CHECK(fd != -1);
+    begin();
+    make_end(&second, END_SERVER, fd);
+    close(fd);
+    second.channel.slot = OTHER_SLOT;
+    second.channel.header->link = LINK_CONNECTED;
+    world.roster[OTHER_SLOT] = (struct roster_entry){ .generation = 1, .state = ROSTER_CONNECTED };
+    second_port = (struct port){ .kind = PORT_SERVER, .connection = &second };
+}
+
+static void end_second(void)
+{
+    connection_unmap(&second);
+    end();
+}
+
+/* entries that lead nowhere, as if of another client; false when the queue is full */
+static bool post_for(uint32_t slot)
+{
+    uint64_t position;
+
+    return queue_put(&world.main.queue, (struct queue_entry){ .slot = slot, .cell = 3, .gen = 9 }, &position);
+}
+
+static unsigned int count_entries(uint32_t slot)
+{
+    const struct queue *queue = &world.main.queue;
+    uint64_t position = queue_head(queue);
+    struct queue_entry entry;
+    unsigned int count = 0;
+
+    for (; queue_peek_at(queue, position, &entry); position++)
+        count += entry.slot == slot;
+    return count;
+}
+
+static void *request_thread(void *arg)
+{
+    struct message_ref ref;
+
+    (void)arg;
+    CHECK_EQUAL(send_message(&world.client, &payload, true, false, &ref), STATUS_SUCCESS);
+    CHECK_EQUAL(await(&ref, &got_too, &deadline_never), STATUS_SUCCESS);
+    thread_unregister();
+    return NULL;
+}
+
+/* a request that waits long is moved when the others' messages need its place, and stands there once still */
+static void test_moved_request(void **state)
+{
+    struct message_ref ref;
+    unsigned int round, i;
+    pthread_t requester;
+
+    (void)state;
+    begin_second();
+    fill(&payload, 0);
+    start_thread(&requester, request_thread, NULL);
+    while (!count_entries(SLOT))
+        sched_yield();
+    for (round = 0; round < 2; round++)
+    {
+        for (i = 0; i < (1 << PORT_QUEUE_BITS) + 1000; i++)
+        {
+            assert_true(post_for(OTHER_SLOT));
+            if (i % 1000 == 0)
+                assert_int_equal(receive_now(&second_port, &got), STATUS_TIMEOUT);
+        }
+        assert_int_equal(receive_now(&second_port, &got), STATUS_TIMEOUT);
+        /* it looks once a second */
+        usleep(1200000);
+        assert_int_equal(count_entries(SLOT), 1);
+    }
+    assert_int_equal(receive_now(&world.server_port, &got), STATUS_SUCCESS);
+    assert_int_equal(answer_message(&world.server, &got, &payload, false, &ref), STATUS_SUCCESS);
+    join_thread(requester);
+    end_second();
+}
+
+/* the queue is full of what is not received: who waits for something else sleeps */
+static void test_full_of_others(void **state)
+{
+    const struct deadline deadline = deadline_in(500000000);
+    struct rusage before, after;
+    int64_t us;
+
+    (void)state;
+    begin_second();
+    while (post_for(OTHER_SLOT + 1))
+        ;
+    getrusage(RUSAGE_THREAD, &before);
+    assert_int_equal(receive(&second_port, &got, &deadline), STATUS_TIMEOUT);
+    getrusage(RUSAGE_THREAD, &after);
+    us = (after.ru_utime.tv_sec - before.ru_utime.tv_sec) * INT64_C(1000000) + after.ru_utime.tv_usec -
+         before.ru_utime.tv_usec;
+    assert_in_range(us, 0, 300000);
+    end_second();
+}
+
+/* others have left little room: all of it is used again and again */
+static void test_little_room(void **state)
+{
+    struct port port = { .kind = PORT_SERVER, .connection = &world.server };
+    struct message_ref ref;
+    unsigned int i, room;
+
+    (void)state;
+    for (room = 1000; room <= 9000; room += 4000)
+    {
+        begin_second();
+        for (i = room; i < 1 << PORT_QUEUE_BITS; i++)
+            assert_true(post_for(OTHER_SLOT));
+        for (i = 0; i < 20000; i++)
+        {
+            fill(&payload, i % 5);
+            assert_int_equal(send_message(&world.client, &payload, false, true, &ref), STATUS_SUCCESS);
+            if (i < room / 2)
+                continue;
+            assert_int_equal(receive_now(&port, &got), STATUS_SUCCESS);
+            assert_int_equal(got.payload.number, (i - room / 2) % 5);
+        }
+        end_second();
+    }
+}
+
+/* what was sent while somebody waited is theirs, however much others have sent before [4.7] */
+static void test_hand_over_far(void **state)
+{
+    struct message_ref ref;
+    unsigned int i;
+
+    (void)state;
+    begin_second();
+    for (i = 0; i < 100000; i++)
+        assert_true(post_for(OTHER_SLOT));
+    atomic_store(&header->comm.waiting[3], WAITER(1, 4));
+    fill(&payload, 0);
+    assert_int_equal(send_message(&world.client, &payload, false, true, &ref), STATUS_SUCCESS);
+    cell_hand_over(&world.server.channel, END_SERVER);
+    assert_true(cell_state(ref.cell) & CELL_HANDED);
+    end_second();
+}
+
+static void *await_small(void *arg)
+{
+    struct message_in in = { .buffer = &got_too, .capacity = HEADER_SIZE };
+
+    CHECK(message_await(begin_thread(), arg, &in, &deadline_never) != STATUS_SUCCESS);
+    thread_unregister();
+    return NULL;
+}
+
+/* a callback that fits neither the buffer nor the queue is given up meanwhile: its cell is free */
+static void test_callback_without_room(void **state)
+{
+    struct message_ref request, callback;
+    enum cell_phase phase;
+    pthread_t waiter;
+
+    (void)state;
+    begin_second();
+    fill(&payload, 8);
+    assert_int_equal(send_message(&world.server, &payload, true, false, &request), STATUS_SUCCESS);
+    assert_int_equal(receive_now(&world.client_port, &got), STATUS_SUCCESS);
+    assert_int_equal(answer_message(&world.client, &got, &payload, true, &callback), STATUS_SUCCESS);
+    while (post_for(OTHER_SLOT))
+        ;
+    start_thread(&waiter, await_small, &request);
+    while ((phase = cell_phase(cell_state(request.cell))) == CELL_ANSWER + END_SERVER)
+        ;
+    assert_int_not_equal(await_for(&callback, &got, 0), STATUS_SUCCESS);
+    join_thread(waiter);
+    assert_int_equal(count_used(), 0);
+    end_second();
+}
+
+/* ---------------------------------------------------------------------------------------------- lies */
+
+static uint64_t entry_word(uint32_t slot)
+{
+    return (uint64_t)slot << QUEUE_ENTRY_CELL_BITS | UINT64_C(1) << (64 - QUEUE_ENTRY_TAG_BITS);
+}
+
+/* another client writes over an entry that has just been posted: the message comes late, but it comes [design 7] */
+static void test_overwritten_entry(void **state)
+{
+    const uint32_t lies[] = { OTHER_SLOT + 1, OTHER_SLOT, QUEUE_NOTHING };
+    struct message_ref ref;
+    unsigned int i, comm;
+
+    (void)state;
+    for (i = 0; i < ARRAY_SIZE(lies); i++)
+        for (comm = 0; comm < 2; comm++)
+        {
+            const struct deadline late = deadline_in(20000000000);
+            struct port port = { .kind = PORT_SERVER, .connection = &world.server };
+
+            begin_second();
+            fill(&payload, 8);
+            assert_int_equal(send_message(&world.client, &payload, false, true, &ref), STATUS_SUCCESS);
+            atomic_store(&world.main.queue.ring[0], entry_word(lies[i]));
+            assert_int_equal(receive(comm ? &port : &world.server_port, &got, &late), STATUS_SUCCESS);
+            assert_true(is_whole(&got.payload, data_size(&got)));
+            end_second();
+        }
+}
+
+/* a communication port is led past its messages, or they stand behind a gap */
+static void test_led_past(void **state)
+{
+    const struct deadline late = deadline_in(20000000000);
+    struct port port = { .kind = PORT_SERVER, .connection = &world.server };
+    struct queue *queue = &world.main.queue;
+    struct message_ref ref;
+    unsigned int i;
+
+    (void)state;
+    begin_second();
+    fill(&payload, 8);
+    for (i = 0; i < 50000; i++)
+        atomic_store(&queue->ring[i], entry_word(OTHER_SLOT + 1));
+    assert_int_equal(receive_now(&port, &got), STATUS_TIMEOUT);
+    for (i = 0; i < 50000; i++)
+        atomic_store(&queue->ring[i], 0);
+    assert_int_equal(send_message(&world.client, &payload, false, true, &ref), STATUS_SUCCESS);
+    assert_int_equal(receive(&port, &got, &late), STATUS_SUCCESS);
+    end_second();
+    begin_second();
+    atomic_store(&queue->ring[1000], entry_word(OTHER_SLOT + 1));
+    atomic_store(&queue->post->tail, 1001);
+    assert_int_equal(send_message(&world.client, &payload, false, true, &ref), STATUS_SUCCESS);
+    assert_int_equal(receive(&port, &got, &late), STATUS_SUCCESS);
+    end_second();
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -1171,6 +1433,13 @@ int main(void)
         cmocka_unit_test(test_hostile_server),
         cmocka_unit_test(test_hostile_link),
         cmocka_unit_test(test_overwritten_post),
+        cmocka_unit_test(test_moved_request),
+        cmocka_unit_test(test_full_of_others),
+        cmocka_unit_test(test_little_room),
+        cmocka_unit_test(test_hand_over_far),
+        cmocka_unit_test(test_callback_without_room),
+        cmocka_unit_test(test_overwritten_entry),
+        cmocka_unit_test(test_led_past),
     };
 
     thread_init();

@@ -692,9 +692,10 @@ static void test_erase(void **state)
     for (i = 0; i < 8; i++)
         assert_true(queue_put(&queue, entry_of(1, i), &positions[i]));
     assert_false(queue_erase(&queue, positions[2], third));
-    assert_true(queue_holds(&queue, positions[3], third));
+    position = positions[3];
+    assert_true(queue_find(&queue, &position, third) && position == positions[3]);
     assert_true(queue_erase(&queue, positions[3], third));
-    assert_false(queue_holds(&queue, positions[3], third));
+    assert_false(queue_find(&queue, &position, third));
     assert_false(queue_erase(&queue, positions[3], third));
     assert_int_equal(queue_length(&queue), 8);
     for (i = 0; i < 8; i++)
@@ -705,9 +706,14 @@ static void test_erase(void **state)
         assert_int_equal(entry.slot, i == 3 ? QUEUE_NOTHING : 1);
         assert_true(queue_take(&queue, position));
         assert_false(queue_take(&queue, position));
+        assert_true(i != 3 || queue_count_hole(&queue));
     }
     /* what has been taken is not there any more, though it stands in the ring until it is overwritten */
-    assert_false(queue_holds(&queue, positions[5], entry_of(1, 5)));
+    assert_false(queue_find(&queue, &positions[5], entry_of(1, 5)));
+    /* one that nobody has erased would be a lie */
+    assert_false(queue_count_hole(&queue));
+    assert_true(put_entry(&queue, (struct queue_entry){ .slot = QUEUE_NOTHING }));
+    assert_false(queue_trim(&queue));
     expect_empty();
 }
 
@@ -983,7 +989,7 @@ static void test_pack(void **state)
     begin(4);
     for (round = 0; round < 100; round++)
     {
-        uint64_t head = queue_head(&queue);
+        uint64_t head = queue_head(&queue), found = head + 10;
 
         for (i = 0; i < 16; i++)
             assert_true(put_entry(&queue, entry_of(i % 5 ? 2 : 1, i)));
@@ -995,8 +1001,11 @@ static void test_pack(void **state)
         queue_trim(&queue);
         assert_true(queue_head(&queue) == head);
         assert_false(put_entry(&queue, entry_of(2, i)));
-        queue_pack(&queue, head + 16);
+        assert_true(queue_pack(&queue, head + 16));
         assert_true(queue_head(&queue) == head + 12);
+        /* who knows where it stood finds it */
+        assert_true(queue_find(&queue, &found, entry_of(1, 10)) && found == head + 14);
+        assert_false(queue_find(&queue, &found, entry_of(1, 5)));
         for (i = 16; i < 28; i++)
             assert_true(put_entry(&queue, entry_of(2, i)));
         assert_false(put_entry(&queue, entry_of(2, i)));
@@ -1016,6 +1025,9 @@ static void test_pack(void **state)
     atomic_store(&queue.desk->packed, coarse_ns());
     queue_pack(&queue, position + 4);
     assert_true(queue_peek_at(&queue, position, &entry) && number_of(entry) == 0);
+    atomic_store(&queue.desk->packed, coarse_ns() + 4000000); /* it has looked at the clock later */
+    queue_pack(&queue, position + 4);
+    assert_true(queue_peek_at(&queue, position, &entry) && number_of(entry) == 0);
     /* unless who was at it has gone */
     atomic_store(&queue.desk->packed, coarse_ns() - UINT64_C(20000000000));
     queue_pack(&queue, position + 4);
@@ -1024,6 +1036,33 @@ static void test_pack(void **state)
     expect_next(1, 3);
     expect_empty();
     assert_int_equal(atomic_load(&queue.desk->packed), 0);
+    assert_int_equal(atomic_load(&queue.desk->holes), 0);
+}
+
+/* a gap behind what stands at the head is filled too, for those who take from the middle */
+static void test_mend_middle(void **state)
+{
+    struct queue_entry entry;
+    uint64_t head;
+    uint32_t i;
+
+    (void)state;
+    begin(4);
+    for (i = 0; i < 5; i++)
+        assert_true(put_entry(&queue, entry_of(1, i)));
+    head = queue_head(&queue);
+    atomic_store(&arena->ring[3], 0);
+    atomic_store(&arena->ring[2], 0);
+    assert_true(queue_mend(&queue));
+    assert_true(queue_head(&queue) == head);
+    for (i = 2; i < 4; i++)
+        assert_true(queue_peek_at(&queue, head + i, &entry) && entry.slot == QUEUE_NOTHING);
+    assert_false(queue_mend(&queue));
+    expect_next(1, 0);
+    expect_next(1, 1);
+    assert_true(queue_trim(&queue));
+    expect_next(1, 4);
+    expect_empty();
 }
 
 #define PACK_PRODUCERS 4
@@ -1117,6 +1156,7 @@ int main(void)
         cmocka_unit_test(test_sleep_deadline), cmocka_unit_test(test_wake),        cmocka_unit_test(test_forget),
         cmocka_unit_test(test_threads),        cmocka_unit_test(test_scribbling),  cmocka_unit_test(test_kill),
         cmocka_unit_test(test_erase),          cmocka_unit_test(test_pack),        cmocka_unit_test(test_pack_threads),
+        cmocka_unit_test(test_mend_middle),
     };
 
     return STRESS_MAIN("test_queue", tests);

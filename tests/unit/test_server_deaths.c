@@ -424,6 +424,45 @@ static void test_many_connections(void **state)
     stop_server();
 }
 
+/* alpcserver is killed while it looks for what a thread has left: the next one does it */
+static void test_killed_over_death(void **state)
+{
+    const unsigned int count = scaled(4000);
+    struct connect_port_reply reply;
+    struct peer owner, client;
+    struct link link;
+    unsigned int i;
+    uint64_t port;
+    uint32_t last;
+
+    (void)state;
+    server_may_die = true;
+    start_server("-p");
+    begin_steadfast(&owner, 0x20);
+    begin_steadfast(&client, 0x24);
+    port = make_port(&owner);
+    make_connection(&client, &link);
+    accept_connection(&owner, &link, port);
+    last = put_request(&link, CELL_QUEUED + END_SERVER, 0x40, 0x40);
+    for (i = 1; i < count; i++)
+        assert_int_equal(connect_port(&client, plain_connect, 0, &reply), STATUS_SUCCESS);
+    list_thread(&client, 0x40, NO_THREAD);
+    say_gone(&owner, 0x24, 0x40);
+    /* else it was too quick */
+    assert_false(is_given_up(&link, last));
+    kill_worker();
+    while (!is_given_up(&link, last))
+        pass_us(1000);
+    while (atomic_load(&client.page->threads[0]))
+        pass_us(1000);
+    free_link(&link);
+    end_peer(&client);
+    end_peer(&owner);
+    await_objects(0, 0);
+    stop_server();
+    server_may_die = false;
+}
+
 /* [4.11] what becomes of messages when the client goes */
 static void test_client_gone(void **state)
 {
@@ -717,6 +756,7 @@ int main(void)
         cmocka_unit_test(test_process_alive),
         cmocka_unit_test(test_given_up),
         cmocka_unit_test(test_many_connections),
+        cmocka_unit_test(test_killed_over_death),
         cmocka_unit_test(test_client_gone),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_scribbling),

@@ -13,19 +13,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* a Windows process that this process is, and which asks the next server when one has died */
-static void begin_steadfast(struct peer *peer, uint32_t id)
-{
-    struct init_request request = { .protocol = PROTOCOL_VERSION, .process = id, .session = 1 };
-    const struct control_data data[] = { utf16("C:\\test.exe"), token("AL") };
-    struct init_reply reply;
-
-    begin_client(peer);
-    peer->steadfast = true;
-    assert_int_equal(call(peer, REQUEST_init, &request, data, &reply), STATUS_SUCCESS);
-    peer->key = reply.process;
-}
-
 static void begin(void)
 {
     server_may_die = true;
@@ -37,16 +24,6 @@ static void end(void)
     await_objects(0, 0);
     stop_server();
     server_may_die = false;
-}
-
-/* the next worker is there when this returns */
-static void kill_worker(void)
-{
-    pid_t worker = server_worker();
-
-    assert_int_equal(kill(worker, SIGKILL), 0);
-    while (server_worker() == worker)
-        pass_us(1000);
 }
 
 /* what a dump says, but for what changes anyhow */

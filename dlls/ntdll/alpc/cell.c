@@ -68,11 +68,6 @@ static enum alpc_end end_of(enum cell_phase phase)
     return phase & 1 ? END_SERVER : END_CLIENT;
 }
 
-static enum alpc_end other(enum alpc_end end)
-{
-    return end == END_CLIENT ? END_SERVER : END_CLIENT;
-}
-
 /* what a thread that sleeps on a cell waits for: the half of the word that holds the phase */
 static const _Atomic uint32_t *futex_of(const struct cell *cell)
 {
@@ -113,24 +108,6 @@ bool cell_step_slowly(struct channel *channel, uint32_t id, struct cell *cell, u
     return true;
 }
 
-uint64_t cell_finish(struct channel *channel, uint32_t id, struct cell *cell, enum cell_event event,
-                     struct cell_actor actor)
-{
-    uint64_t state = atomic_load_explicit(&cell->state, memory_order_relaxed);
-    const struct cell_change *change = &cell_changes[event][cell_phase(state)];
-
-    /* the peer can have written anything there; then the cell is as free as any */
-    if (!change->after)
-        change = &cell_changes[EVENT_DONE][CELL_OWNED];
-    if (CELL_IS_END(change->after - 1))
-        attachment_release(channel, id, cell);
-    state = cell_changed(state, change, actor);
-    if (event == EVENT_SEND + END_CLIENT || event == EVENT_SEND + END_SERVER || event == EVENT_SEND_EARLY)
-        state = cell_word(cell_phase(state), cell_gen(state) + 1, actor);
-    atomic_store_explicit(&cell->state, state, memory_order_release);
-    return state;
-}
-
 uint32_t cell_set_message(struct cell *cell, struct cell_actor actor)
 {
     uint32_t gen = (cell_gen(cell_state(cell)) + 1) & CELL_GEN_MASK;
@@ -152,9 +129,10 @@ uint32_t cell_set_answer(struct cell *cell, enum cell_phase phase)
 /* ---------------------------------------------------------------------------------------------- allocation */
 
 /*
- * A free cell is looked for from where the last one was found, within the part of the table that is in use: a
- * connection that has one message at a time stays with one cell, one that queues many uses as many.  The part doubles
- * when it is full and halves when a walk through it has met few cells in use.
+ * A free cell is looked for from where the last one was found, or behind it if nobody waits for that message, within
+ * the part of the table that is in use: a connection that has one call at a time stays with one cell, one that queues
+ * many messages uses as many.  The part doubles when it is full and halves when a walk through it has met few cells in
+ * use.
  */
 
 static uint32_t clamp(uint32_t limit)
@@ -183,37 +161,36 @@ static uint32_t get_limit(struct channel *channel, enum alpc_end end)
     return clamp(limit);
 }
 
-static bool own_cell(struct cell *cell, struct cell_actor actor)
+static bool own_cell(struct channel *channel, uint32_t id, struct cell *cell, struct cell_actor actor)
 {
     uint64_t state = atomic_load_explicit(&cell->state, memory_order_relaxed);
 
-    return cell_phase(state) == CELL_FREE && exchange(cell, &state, &cell_changes[EVENT_ALLOC][CELL_FREE], actor);
+    return cell_phase(state) == CELL_FREE && cell_step(channel, id, cell, &state, EVENT_ALLOC, actor);
 }
 
 static uint32_t alloc_below(struct channel *channel, enum alpc_end end, struct cell_actor actor, uint32_t limit)
 {
     struct channel_cursor *cursor = &channel->cursor[end];
     uint32_t first = atomic_load_explicit(&cursor->index, memory_order_relaxed);
-    uint32_t count, index = first < limit ? first : 0;
+    uint32_t count, index = first;
+    struct cell *cell;
 
-    for (count = 0; count < limit; count++)
+    for (count = 0; count < limit; count++, index++)
     {
-        struct cell *cell = channel_cell(channel, CELL_ID(end, index));
-
-        if (cell && own_cell(cell, actor))
-        {
-            if (index != first)
-                atomic_store_explicit(&cursor->index, index, memory_order_relaxed);
-            if (count)
-                atomic_fetch_add_explicit(&cursor->busy, count, memory_order_relaxed);
-            return CELL_ID(end, index);
-        }
-        if (++index == limit)
+        if (index >= limit)
         {
             index = 0;
             if (atomic_exchange_explicit(&cursor->busy, 0, memory_order_relaxed) + count < limit / 4)
                 set_limit(channel, end, clamp(limit / 2));
         }
+        if (!(cell = channel_cell(channel, CELL_ID(end, index))) ||
+            !own_cell(channel, CELL_ID(end, index), cell, actor))
+            continue;
+        if (index != first)
+            atomic_store_explicit(&cursor->index, index, memory_order_relaxed);
+        if (count)
+            atomic_fetch_add_explicit(&cursor->busy, count, memory_order_relaxed);
+        return CELL_ID(end, index);
     }
     return CELL_NONE;
 }
@@ -239,8 +216,13 @@ static void recycle(struct channel *channel, enum alpc_end end, uint32_t limit)
 
 uint32_t cell_alloc(struct channel *channel, enum alpc_end end, struct cell_actor actor)
 {
-    uint32_t limit = get_limit(channel, end), id = alloc_below(channel, end, actor, limit);
+    uint32_t index = atomic_load_explicit(&channel->cursor[end].index, memory_order_relaxed);
+    uint32_t limit = get_limit(channel, end), id = CELL_ID(end, index);
 
+    /* most often it is the same one again, or the next one */
+    if (index < CELL_NEAR && own_cell(channel, id, channel_cell(channel, id), actor))
+        return id;
+    id = alloc_below(channel, end, actor, limit);
     while (id == CELL_NONE)
     {
         if (limit >= CELL_KEEP_SPENT)
@@ -332,7 +314,7 @@ static void find_announced(const struct channel *channel, enum alpc_end end, str
     {
         struct cell *cell;
 
-        if (entry.slot == (end == END_SERVER ? channel->slot : 0) && entry.cell < 2u << CELL_INDEX_BITS &&
+        if (entry.slot == channel_queue_slot(channel, end) && entry.cell < 2u << CELL_INDEX_BITS &&
             (cell = channel_cell(channel, entry.cell)) && cell_gen(cell_state(cell)) == entry.gen)
             add(set, entry.cell);
     }
@@ -418,11 +400,6 @@ static void hand(struct cell *cell, uint64_t state)
             return;
 }
 
-static bool is_ours(const struct channel *channel, enum alpc_end end, const struct queue_entry *entry)
-{
-    return entry->slot == (end == END_SERVER ? channel->slot : 0);
-}
-
 void cell_hand_over(struct channel *channel, enum alpc_end to)
 {
     const struct queue *queue = channel->queue[to];
@@ -436,12 +413,12 @@ void cell_hand_over(struct channel *channel, enum alpc_end to)
     /* they receive this client's messages only; what a client writes there changes only what becomes of its own */
     of_comm = to == END_SERVER ? waiters_count(&channel->header->comm) : 0;
     position = first = queue_head(queue);
-    /* who waits has found the queue empty: so many entries were posted while they waited */
-    for (; (waiters || of_comm) && position - first < UINT64_C(1) << CLIENT_QUEUE_BITS &&
+    /* who waits has found nothing: so many entries, or so many of this channel's, were posted while they waited */
+    for (; (waiters || of_comm) && position - first < UINT64_C(1) << queue->bits &&
            queue_peek_at(queue, position, &entry);
          position++)
     {
-        struct cell *cell = is_ours(channel, to, &entry) ? channel_cell(channel, entry.cell) : NULL;
+        struct cell *cell = entry.slot == channel_queue_slot(channel, to) ? channel_cell(channel, entry.cell) : NULL;
         uint64_t state = cell ? cell_state(cell) : CELL_FREE;
 
         if (entry.slot == QUEUE_NOTHING)
@@ -469,7 +446,7 @@ void cell_unannounce(struct channel *channel, enum alpc_end end)
     head = queue_head(queue);
     for (position = head; position - head < UINT64_C(1) << queue->bits && queue_peek_at(queue, position, &entry);
          position++)
-        if (is_ours(channel, end, &entry))
+        if (entry.slot == channel_queue_slot(channel, end))
             queue_erase(queue, position, entry);
 }
 
@@ -559,7 +536,7 @@ static void bury(struct channel *channel, uint32_t id, struct cell *cell, uint64
         return;
     }
     /* who answered may have died before it woke who waits */
-    if (cell_phase(state) == CELL_ANSWER + other(dead->end) && state & CELL_WAITING)
+    if (cell_phase(state) == CELL_ANSWER + other_end(dead->end) && acts(dead, state))
         cell_wake(cell);
     do
         event = fate(channel, id, cell, state, dead);

@@ -38,9 +38,11 @@
     STEP_TO(SEND, OWNED, QUEUED, SENDER)                                                                               \
     STEP_TO(ADMIT, EARLY, QUEUED, SENDER | SERVER) /* the connection has been accepted */                              \
     STEP(DONE, OWNED, FREE, SENDER)                                                                                    \
-    STEP_OUT(DONE, QUEUED, FREE, SENDER | SERVER) /* there was no room in the queue; the receiver has gone */          \
-    STEP_SAME(READ, QUEUED, READING, RECEIVER)    /* nothing comes after it */                                         \
+    STEP_OUT(DONE, QUEUED, FREE, SENDER | RECEIVER) /* the queue had no room; canceled, or makes no sense */           \
+    STEP_SAME(READ, QUEUED, READING, RECEIVER)      /* nothing comes after it */                                       \
     STEP_SAME(RECEIVE, QUEUED, HELD, RECEIVER)                                                                         \
+    STEP_SAME(REQUEUE, READING, QUEUED, RECEIVER) /* its buffer faulted */                                             \
+    STEP_SAME(REQUEUE, HELD, QUEUED, RECEIVER)                                                                         \
     STEP_OUT(DONE, READING, FREE, RECEIVER)                                                                            \
     STEP_OUT(KEEP, READING, SPENT, RECEIVER) /* an answer that did not release the message */                          \
     STEP_OUT(DONE, CANCELED, VOID, RECEIVER) /* the notice is read */                                                  \
@@ -56,7 +58,7 @@
     STEP_OUT(DONE, ANSWER, FREE, WAITER)                                                                               \
     STEP_OUT(KEEP, ANSWER, SPENT, WAITER)                                                                              \
     STEP_SAME(RECEIVE, ANSWER, HELD, WAITER)   /* it is a request in its turn */                                       \
-    STEP_SAME(REQUEUE, ANSWER, QUEUED, WAITER) /* it does not fit the buffer */                                        \
+    STEP_SAME(REQUEUE, ANSWER, QUEUED, WAITER) /* it does not fit, or faulted */                                       \
     STEP(GIVE_UP, EARLY, FREE, WAITER | SERVER)                                                                        \
     STEP_SAME(GIVE_UP, QUEUED, WITHDRAWN, WAITER | SERVER)                                                             \
     STEP_SAME(GIVE_UP, HELD, CANCELED, WAITER | SERVER)                                                                \
@@ -69,7 +71,7 @@
     STEP_FROM(LOSE, HELD, FREE, SERVER)                                                                                \
     STEP_FROM(LOSE, CANCELED, FREE, SERVER)                                                                            \
     STEP_FROM(LOSE, WITHDRAWN, FREE, SERVER)                                                                           \
-    STEP(RECYCLE, SPENT, FREE, SENDER)       /* room is needed for new messages */                                     \
+    STEP(RECYCLE, SPENT, FREE, SENDER) /* room is needed for new messages */                                           \
     STEP(RECYCLE, VOID, FREE, SENDER)
 
 /* SENDER, RECEIVER, HOLDER, WAITER are threads of programs, or alpcserver and others for one that died */
@@ -197,6 +199,12 @@ static inline struct cell_content *cell_content(struct cell *cell, uint64_t stat
  */
 uint32_t cell_alloc(struct channel *channel, enum alpc_end end, struct cell_actor actor);
 
+/* nobody waits for the answer to what stands in the cell, so the next free one is looked for behind it */
+static inline void cell_move_on(struct channel *channel, uint32_t id)
+{
+    atomic_store_explicit(&channel->cursor[CELL_END(id)].index, (id & CELL_INDEX_MASK) + 1, memory_order_relaxed);
+}
+
 /* the part of cell_step that wakes, releases, or has come too late */
 bool cell_step_slowly(struct channel *channel, uint32_t id, struct cell *cell, uint64_t *state, enum cell_event event,
                       struct cell_actor actor);
@@ -222,12 +230,21 @@ static inline bool cell_step(struct channel *channel, uint32_t id, struct cell *
 }
 
 /*
- * The same without an atomic operation, for who is alone with the cell: a sender with one that it owns (a message that
- * is sent gets its generation so), a thread that reads, or that was waited for and takes its answer.  Returns the new
- * state.
+ * The same without an atomic operation, for who is alone with the cell and knows its state: a sender with one that it
+ * owns, a thread that reads, or that was waited for and takes its answer.  A message that is sent gets its generation
+ * so: that of the state given here.  Returns the new state.
  */
-uint64_t cell_finish(struct channel *channel, uint32_t id, struct cell *cell, enum cell_event event,
-                     struct cell_actor actor);
+static inline uint64_t cell_finish(struct channel *channel, uint32_t id, struct cell *cell, uint64_t state,
+                                   enum cell_event event, struct cell_actor actor)
+{
+    const struct cell_change *change = &cell_changes[event][cell_phase(state)];
+
+    if (CELL_IS_END(change->after - 1))
+        attachment_release(channel, id, cell);
+    state = cell_changed(state, change, actor);
+    atomic_store_explicit(&cell->state, state, memory_order_release);
+    return state;
+}
 
 /*
  * alpcserver: makes one of its own two cells what it has to be, whatever programs have written there: the next message

@@ -115,7 +115,7 @@ static void ring_comm_bell(struct channel_header *header)
 
 bool channel_announce(struct channel *channel, enum alpc_end end, uint32_t cell, uint32_t gen, uint64_t *position)
 {
-    const struct queue_entry entry = { .slot = end == END_SERVER ? channel->slot : 0, .cell = cell, .gen = gen };
+    const struct queue_entry entry = { .slot = channel_queue_slot(channel, end), .cell = cell, .gen = gen };
     struct queue *queue = channel->queue[end];
     uint64_t at;
 

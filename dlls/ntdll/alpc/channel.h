@@ -63,6 +63,12 @@ static inline uint8_t *channel_far(const struct channel *channel)
     return far || !channel->lazy ? far : channel_map_lazily((struct channel *)channel);
 }
 
+/* whether there is a cell with this id, which may be any number, within reach or not */
+static inline bool channel_has_cell(uint32_t id)
+{
+    return CELL_END(id) == END_CLIENT || (id & CELL_INDEX_MASK) < CELL_COUNT;
+}
+
 /* the cell with this id, which may be any number; NULL if there is none or it is out of reach */
 static inline struct cell *channel_cell(const struct channel *channel, uint32_t id)
 {
@@ -112,6 +118,12 @@ static inline uint32_t channel_link(const struct channel *channel)
 
 /* CallbackId and Sequence of the next message of this end: 1, 2, 3 ..., never 0 */
 uint32_t channel_next_sequence(struct channel *channel, enum alpc_end end);
+
+/* by which the queue of an end knows this channel */
+static inline uint32_t channel_queue_slot(const struct channel *channel, enum alpc_end end)
+{
+    return end == END_SERVER ? channel->slot : 0;
+}
 
 /* the MessageId of what a cell holds in this generation */
 static inline uint32_t channel_message_id(const struct channel *channel, uint32_t cell, uint32_t gen)

@@ -76,14 +76,22 @@ static NTSTATUS request_connection(struct thread *thread, struct connecting *con
 }
 
 /*
+ * A port that is being made has its name some microseconds before it is ready, more when alpcserver dies meanwhile on a
+ * busy machine; one whose server has been killed has it until wineserver knows.  So long, in ms, either is awaited.
+ */
+#define READY_TRIES 1000
+#define GONE_TRIES 50
+
+/*
  * Most names are the full ones of ports, as alpcserver knows them.  Any other goes through Wine's namespace: it may be
  * relative, written in other case, lead through a symbolic link, or belong to no port.
  */
 static NTSTATUS find_and_connect(struct thread *thread, struct connecting *connecting, struct connect_port_reply *reply)
 {
-    struct port_name name;
-    uint32_t number;
+    const struct timespec pause = { .tv_nsec = 1000000 };
     NTSTATUS status = STATUS_OBJECT_NAME_NOT_FOUND;
+    struct scratch_mark begin;
+    unsigned int tries;
 
     if ((status = token_snapshot(thread, CURRENT_THREAD_EFFECTIVE_TOKEN, &connecting->token)))
         return status;
@@ -91,13 +99,24 @@ static NTSTATUS find_and_connect(struct thread *thread, struct connecting *conne
         status = request_connection(thread, connecting, 0, &connecting->target.name, reply);
     if (status != STATUS_OBJECT_NAME_NOT_FOUND && !connecting->target.root)
         return status;
-    if ((status = name_find(thread, &connecting->target, &name, &number)))
-        return status;
-    if (!number)
-        return STATUS_OBJECT_TYPE_MISMATCH;
-    status = request_connection(thread, connecting, number, &name.full, reply);
+    begin = thread->scratch;
+    for (tries = 0; tries < READY_TRIES; tries++)
+    {
+        struct port_name name;
+        uint32_t number;
+
+        if ((status = name_find(thread, &connecting->target, &name, &number)))
+            return status;
+        if (number && (status = request_connection(thread, connecting, number, &name.full, reply)) !=
+                          STATUS_OBJECT_NAME_NOT_FOUND)
+            return status;
+        if (deadline_passed(&connecting->deadline) || (number && tries == GONE_TRIES))
+            break;
+        thread_scratch_return(thread, begin);
+        nanosleep(&pause, NULL);
+    }
     /* a completion port of the program's own */
-    return status == STATUS_OBJECT_NAME_NOT_FOUND ? STATUS_OBJECT_TYPE_MISMATCH : status;
+    return STATUS_OBJECT_TYPE_MISMATCH;
 }
 
 /* leaves the client port and the file for its handle in the thread's hold */

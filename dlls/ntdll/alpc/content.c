@@ -24,7 +24,7 @@ static uint32_t load(const _Atomic uint32_t *field)
 /* ---------------------------------------------------------------------------------------------- writing */
 
 void content_write(struct thread *thread, const struct message_ref *ref, struct cell_content *content,
-                   const struct message_out *out, uint32_t flags, enum cell_event undone)
+                   const struct message_out *out, enum cell_event undone)
 {
     struct channel *channel = &ref->connection->channel;
 
@@ -32,7 +32,7 @@ void content_write(struct thread *thread, const struct message_ref *ref, struct 
     memcpy(channel_data(channel, ref->id, ref->cell, out->payload_length), out->payload, out->payload_length);
     thread_copy_end(thread);
     store(&content->length, out->data_length | (uint32_t)out->payload_length << 16);
-    store(&content->flags, flags);
+    store(&content->flags, (out->release ? CONTENT_RELEASE : 0) | (out->sync ? CONTENT_SYNC : 0));
     store(&content->author, thread->thread_id);
     store(&content->process, ref->connection->process);
 }
@@ -107,32 +107,41 @@ static void describe_token(const struct roster_entry *entry, struct message_in *
     in->modified_id = atomic_load_explicit(&entry->modified_id, memory_order_relaxed);
 }
 
-void content_describe(const struct content *content, const struct message_ref *ref, struct message_in *in)
+void content_describe(const struct content *content, const struct message_ref *ref, const struct roster_entry *roster,
+                      struct message_in *in)
 {
-    const struct roster_entry *entry = connection_roster(ref->connection);
     uint32_t type = content->type & 0xff;
 
     in->sequence = in->callback_id = content->sequence;
     in->message_id = channel_message_id(&ref->connection->channel, ref->id, ref->gen);
     /* a connection that does not exist yet has no context [4.8] */
     in->has_context = type != LPC_CONNECTION_REQUEST;
-    if (entry && type != LPC_CANCELED && type != LPC_PORT_CLOSED)
-        describe_token(entry, in);
+    if (roster && type != LPC_CANCELED && type != LPC_PORT_CLOSED)
+        describe_token(roster, in);
 }
 
-uint32_t content_process(const struct content *content, const struct message_ref *ref)
+uint32_t content_process(const struct content *content, const struct message_ref *ref,
+                         const struct roster_entry *roster)
 {
     const struct connection *connection = ref->connection;
-    const struct roster_entry *entry = connection_roster(connection);
     uint32_t number = content->process < ROSTER_PROCESSES ? content->process : 0;
 
     /* the one thing that a client hears of itself: nobody has decided about its connection [4.3] */
     if (connection->end == END_CLIENT && ref->id == CELL_CONNECT && content->type == LPC_CANCELED)
         return load(&connection->channel.header->sharer[END_CLIENT][number]);
-    if (entry)
-        return load(&entry->process[number]);
+    if (roster)
+        return load(&roster->process[number]);
     return number && connection->end == END_CLIENT ? load(&connection->channel.header->sharer[END_SERVER][number])
                                                    : connection->peer;
+}
+
+bool content_was_whole(const struct message_ref *ref)
+{
+    uint64_t now;
+
+    atomic_thread_fence(memory_order_acquire);
+    now = cell_state(ref->cell); /* the generation changes only when the next message is sent */
+    return cell_gen(now) == ref->gen && cell_phase(now) != CELL_OWNED;
 }
 
 void content_deliver(const struct content *content, struct message_in *in, uint32_t process, const void *payload)

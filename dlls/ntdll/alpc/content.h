@@ -24,7 +24,7 @@ struct content
  * what becomes of the cell.
  */
 void content_write(struct thread *thread, const struct message_ref *ref, struct cell_content *content,
-                   const struct message_out *out, uint32_t flags, enum cell_event undone);
+                   const struct message_out *out, enum cell_event undone);
 
 /*
  * Reads what a cell in this state holds for the receiving end.  What type it has follows from who sent it and the
@@ -42,14 +42,23 @@ void content_cancel(struct content *content);
 /* STATUS_BUFFER_TOO_SMALL, or STATUS_INSUFFICIENT_RESOURCES if the payload is out of reach */
 NTSTATUS content_check_room(const struct content *content, const struct connection *connection, struct message_in *in);
 
-/* tells the caller which message it is: ids, contexts, the sender's token */
-void content_describe(const struct content *content, const struct message_ref *ref, struct message_in *in);
+/* tells the caller which message it is: ids, contexts, the sender's token; roster, here and below: connection_roster()
+ */
+void content_describe(const struct content *content, const struct message_ref *ref, const struct roster_entry *roster,
+                      struct message_in *in);
 
 /*
  * id of the process that wrote the content, from what alpcserver has recorded; a client is told by the channel who
  * shares the server's end, where the server could falsify only its own
  */
-uint32_t content_process(const struct content *content, const struct message_ref *ref);
+uint32_t content_process(const struct content *content, const struct message_ref *ref,
+                         const struct roster_entry *roster);
+
+/*
+ * Of a message that is held, after it was delivered: it may have been given up meanwhile, but as long as its cell was
+ * not used again it was whole.
+ */
+bool content_was_whole(const struct message_ref *ref);
 
 /* writes header and payload to the program */
 void content_deliver(const struct content *content, struct message_in *in, uint32_t process, const void *payload);

@@ -15,25 +15,48 @@
 /* cells have the time of a coarse clock, and are announced a moment later */
 #define SLACK_NS 20000000
 
-/* whether everything that was announced before the doubt has been received */
-static bool has_passed(const struct port *port)
+/* what was sent before a lie was met stands before the queue's tail a moment later, or is lost */
+enum doubt_stage
 {
-    uint64_t position = atomic_load_explicit(&port->doubt.position, memory_order_relaxed);
-
-    return queue_head(port->queue) - position <= INT64_MAX;
-}
+    DOUBT_NONE,
+    DOUBT_BEGUN,   /* the moment has to pass */
+    DOUBT_MEASURED /* the head has to come to where the tail was */
+};
 
 void doubt_begin(struct port *port)
 {
     struct doubt *doubt = &port->doubt;
 
-    /* measuring the queue for each of many lies would take the square of their number */
-    if (!doubt_is_set(port) || has_passed(port))
-        atomic_store_explicit(&doubt->position, queue_head(port->queue) + queue_length(port->queue),
-                              memory_order_relaxed);
-    atomic_store_explicit(&doubt->time, coarse_ns(), memory_order_relaxed);
-    atomic_store_explicit(&doubt->slot, 1, memory_order_relaxed);
-    atomic_store_explicit(&doubt->set, 1, memory_order_release);
+    /* while one search goes on the next one waits */
+    atomic_store(&doubt->again, 1);
+    if (atomic_load(&doubt->stage) != DOUBT_NONE)
+        return;
+    atomic_store(&doubt->time, coarse_ns());
+    atomic_store(&doubt->slot, 1);
+    atomic_store(&doubt->again, 0);
+    atomic_store(&doubt->stage, DOUBT_BEGUN);
+}
+
+static void doubt_end(struct port *port)
+{
+    atomic_store(&port->doubt.stage, DOUBT_NONE);
+    if (atomic_exchange(&port->doubt.again, 0))
+        doubt_begin(port);
+}
+
+/* whether everything that was announced before the doubt has been received */
+static bool has_passed(struct port *port)
+{
+    struct doubt *doubt = &port->doubt;
+
+    if (atomic_load(&doubt->stage) == DOUBT_BEGUN)
+    {
+        if (coarse_ns() - atomic_load(&doubt->time) < SLACK_NS)
+            return false;
+        atomic_store(&doubt->position, queue_head(port->queue) + queue_length(port->queue));
+        atomic_store(&doubt->stage, DOUBT_MEASURED);
+    }
+    return queue_head(port->queue) - atomic_load(&doubt->position) <= INT64_MAX;
 }
 
 /* announcing a message twice does no harm but that the second entry leads nowhere */
@@ -95,18 +118,20 @@ static bool search_roster(struct thread *thread, struct port *port, uint64_t bef
     if (slot < end) /* the budget is spent, or the roster has been seen: who else searches sees some of it again */
         atomic_store_explicit(&port->doubt.slot, slot, memory_order_relaxed);
     if (slot >= ROSTER_SIZE)
-        atomic_store_explicit(&port->doubt.set, 0, memory_order_relaxed);
+        doubt_end(port);
     return found;
 }
 
 bool doubt_search(struct thread *thread, struct port *port)
 {
-    uint64_t before = atomic_load_explicit(&port->doubt.time, memory_order_relaxed) - SLACK_NS;
+    uint64_t before = atomic_load_explicit(&port->doubt.time, memory_order_relaxed);
+    bool found;
 
     if (!has_passed(port))
         return false;
     if (port->kind == PORT_CONNECTION)
         return search_roster(thread, port, before);
-    atomic_store_explicit(&port->doubt.set, 0, memory_order_relaxed);
-    return search_connection(port->connection, before);
+    found = search_connection(port->connection, before);
+    doubt_end(port);
+    return found;
 }

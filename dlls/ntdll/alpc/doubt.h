@@ -30,7 +30,7 @@ bool doubt_search(struct thread *thread, struct port *port);
 
 static inline bool doubt_is_set(const struct port *port)
 {
-    return atomic_load_explicit(&port->doubt.set, memory_order_relaxed);
+    return atomic_load_explicit(&port->doubt.stage, memory_order_relaxed);
 }
 
 #endif

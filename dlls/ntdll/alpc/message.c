@@ -18,11 +18,6 @@
 
 /* ---------------------------------------------------------------------------------------------- ends */
 
-static enum alpc_end peer_of(const struct connection *connection)
-{
-    return connection->end == END_CLIENT ? END_SERVER : END_CLIENT;
-}
-
 static void store(_Atomic uint32_t *field, uint32_t value)
 {
     atomic_store_explicit(field, value, memory_order_relaxed);
@@ -62,9 +57,22 @@ static bool step_from(struct thread *thread, const struct message_ref *ref, enum
                                                         connection_actor(ref->connection, thread));
 }
 
-static uint64_t finish(struct thread *thread, const struct message_ref *ref, enum cell_event event)
+/* the same for a phase in which this thread is alone with the message */
+static uint64_t finish(struct thread *thread, const struct message_ref *ref, uint64_t state, enum cell_event event)
 {
-    return cell_finish(&ref->connection->channel, ref->id, ref->cell, event, connection_actor(ref->connection, thread));
+    return cell_finish(&ref->connection->channel, ref->id, ref->cell, state, event,
+                       connection_actor(ref->connection, thread));
+}
+
+/* the cell that was allocated for a message; sent, it has the next generation */
+static void discard(struct thread *thread, const struct message_ref *ref)
+{
+    finish(thread, ref, cell_word(CELL_OWNED, ref->gen, (struct cell_actor){ 0 }), EVENT_DONE);
+}
+
+static void send(struct thread *thread, struct message_ref *ref, enum cell_event event)
+{
+    ref->gen = cell_gen(finish(thread, ref, cell_word(CELL_OWNED, ref->gen + 1, (struct cell_actor){ 0 }), event));
 }
 
 static NTSTATUS check_length(const struct connection *connection, const struct message_out *out)
@@ -89,7 +97,7 @@ static NTSTATUS alloc_cell(struct thread *thread, struct connection *connection,
 {
     struct deadline room = deadline_never;
     struct cell_actor actor = connection_actor(connection, thread);
-    enum alpc_end peer = peer_of(connection);
+    enum alpc_end peer = other_end(connection->end);
 
     while ((ref->id = cell_alloc(&connection->channel, connection->end, actor)) == CELL_NONE)
     {
@@ -117,9 +125,10 @@ static NTSTATUS enqueue(struct thread *thread, struct message_ref *ref, enum alp
     {
         if (wait_for_room(&room))
             continue;
-        /* a receiver may have found it all the same */
         if (step_from(thread, ref, CELL_QUEUED + end, undone))
             return STATUS_INSUFFICIENT_RESOURCES;
+        /* a receiver has found it all the same; or what was a callback has been given up, and has no entry to be met */
+        step_from(thread, ref, CELL_WITHDRAWN + end, EVENT_DONE);
         return STATUS_SUCCESS;
     }
     ref->queued = true;
@@ -145,7 +154,7 @@ static NTSTATUS send_early(struct thread *thread, struct message_ref *ref)
 {
     uint32_t stage;
 
-    ref->gen = cell_gen(finish(thread, ref, EVENT_SEND_EARLY));
+    send(thread, ref, EVENT_SEND_EARLY);
     atomic_thread_fence(memory_order_seq_cst);
     stage = await_acceptance(ref->connection);
     if ((stage == LINK_CONNECTED || stage == LINK_ACCEPTING) &&
@@ -157,7 +166,7 @@ static NTSTATUS send_early(struct thread *thread, struct message_ref *ref)
 NTSTATUS message_send(struct thread *thread, struct connection *connection, const struct message_out *out,
                       struct message_ref *ref)
 {
-    enum alpc_end peer = peer_of(connection);
+    enum alpc_end peer = other_end(connection->end);
     NTSTATUS status;
 
     if ((status = link_status(connection)) || (status = check_length(connection, out)) ||
@@ -165,15 +174,16 @@ NTSTATUS message_send(struct thread *thread, struct connection *connection, cons
         return status;
     if ((status = attachment_send(&connection->channel, ref->id, ref->cell, &out->attachments)))
     {
-        finish(thread, ref, EVENT_DONE);
+        discard(thread, ref);
         return status;
     }
     set_waiter(thread, ref, out);
-    content_write(thread, ref, &ref->cell->request, out,
-                  (out->release ? CONTENT_RELEASE : 0) | (out->sync ? CONTENT_SYNC : 0), EVENT_DONE);
+    content_write(thread, ref, &ref->cell->request, out, EVENT_DONE);
     if (connection->end == END_CLIENT && (channel_link(&connection->channel) & LINK_STAGE_MASK) != LINK_CONNECTED)
         return send_early(thread, ref);
-    ref->gen = cell_gen(finish(thread, ref, EVENT_SEND + peer));
+    send(thread, ref, EVENT_SEND + peer);
+    if (!out->sync)
+        cell_move_on(&connection->channel, ref->id);
     return enqueue(thread, ref, peer, EVENT_DONE);
 }
 
@@ -248,7 +258,7 @@ static NTSTATUS pass_answer(struct thread *thread, struct message_ref *ref, bool
         return STATUS_REQUEST_CANCELED;
     }
     if (!waited_for)
-        return enqueue(thread, ref, peer_of(ref->connection), EVENT_UNDO);
+        return enqueue(thread, ref, other_end(ref->connection->end), EVENT_UNDO);
     if (!ref->callback)
         atomic_store_explicit(&ref->cell->signal, signal_of(ref), memory_order_release);
     return STATUS_SUCCESS;
@@ -270,11 +280,10 @@ NTSTATUS message_answer(struct thread *thread, struct connection *connection, co
         undo_claim(thread, ref);
         return status;
     }
-    waited_for = load(&ref->cell->waiter[peer_of(connection)].thread);
+    waited_for = load(&ref->cell->waiter[other_end(connection->end)].thread);
     ref->callback = state & CELL_ANSWERED;
     set_waiter(thread, ref, out);
-    content_write(thread, ref, &ref->cell->answer, out,
-                  (out->release ? CONTENT_RELEASE : 0) | (out->sync ? CONTENT_SYNC : 0), EVENT_UNDO);
+    content_write(thread, ref, &ref->cell->answer, out, EVENT_UNDO);
     status = pass_answer(thread, ref, waited_for);
     ref->callback = true; /* an answer to this one is not the first */
     return status;
@@ -291,6 +300,13 @@ static enum cell_event event_after(const struct content *content)
     return content->flags & CONTENT_SYNC ? EVENT_RECEIVE : EVENT_KEEP;
 }
 
+/* an answer may go to the queue, where it looks like a message if it stands in a cell of the other end's */
+static void may_requeue(const struct message_ref *ref)
+{
+    if (CELL_END(ref->id) != ref->connection->end)
+        atomic_store_explicit(&ref->connection->requeued, 1, memory_order_relaxed);
+}
+
 /*
  * A callback is a request in its turn: like one that is received it may be given up while it is copied, and is whole as
  * long as its cell was not used again.
@@ -301,16 +317,19 @@ static NTSTATUS take_callback(struct thread *thread, struct message_ref *ref, co
     struct channel *channel = &ref->connection->channel;
     enum alpc_end end = ref->connection->end;
 
+    may_requeue(ref);
     if (!step_from(thread, ref, CELL_ANSWER + end, EVENT_RECEIVE))
     {
         step_from(thread, ref, CELL_RETRACTED + end, EVENT_DONE);
         return STATUS_MESSAGE_LOST;
     }
     attachment_receive(channel, ref->id, ref->cell, false, &in->attachments);
-    content_deliver(content, in, content_process(content, ref),
+    thread_copy_begin(thread, connection_actor(ref->connection, thread), channel, ref->id, ref->cell, ref->gen,
+                      EVENT_REQUEUE);
+    content_deliver(content, in, content_process(content, ref, connection_roster(ref->connection)),
                     channel_data(channel, ref->id, ref->cell, content->payload_length));
-    atomic_thread_fence(memory_order_acquire);
-    return cell_gen(cell_state(ref->cell)) == ref->gen ? STATUS_SUCCESS : STATUS_MESSAGE_LOST;
+    thread_copy_end(thread);
+    return content_was_whole(ref) ? STATUS_SUCCESS : STATUS_MESSAGE_LOST;
 }
 
 /* it does not fit the buffer */
@@ -318,9 +337,9 @@ static NTSTATUS put_off(struct thread *thread, struct message_ref *ref, NTSTATUS
 {
     enum alpc_end end = ref->connection->end;
 
+    may_requeue(ref);
     if (step_from(thread, ref, CELL_ANSWER + end, EVENT_REQUEUE))
     {
-        atomic_store_explicit(&ref->connection->requeued, 1, memory_order_relaxed);
         enqueue(thread, ref, end, EVENT_DONE);
         return status;
     }
@@ -330,32 +349,33 @@ static NTSTATUS put_off(struct thread *thread, struct message_ref *ref, NTSTATUS
 static NTSTATUS take_answer(struct thread *thread, struct message_ref *ref, struct message_in *in)
 {
     struct connection *connection = ref->connection;
-    enum alpc_end end = connection->end;
+    const uint64_t state = cell_word(CELL_ANSWER + connection->end, ref->gen, (struct cell_actor){ 0 }) | CELL_ANSWERED;
     struct content content;
     enum cell_event event;
     NTSTATUS status;
 
     /* the state's line is needed only to move on */
     __builtin_prefetch(ref->cell, 1);
-    if (!content_read(ref, cell_word(CELL_ANSWER + end, ref->gen, (struct cell_actor){ 0 }) | CELL_ANSWERED, &content))
+    if (!content_read(ref, state, &content))
     {
-        finish(thread, ref, EVENT_DONE);
+        finish(thread, ref, state, EVENT_DONE);
         return STATUS_MESSAGE_LOST;
     }
-    content_describe(&content, ref, in);
+    content_describe(&content, ref, connection_roster(connection), in);
     in->refused = ref->id == CELL_CONNECT && content.flags & CONTENT_REFUSED;
     if (!in->refused && (status = content_check_room(&content, connection, in)))
         return put_off(thread, ref, status);
     if ((event = event_after(&content)) == EVENT_RECEIVE)
         return take_callback(thread, ref, &content, in);
+    may_requeue(ref);
     thread_copy_begin(thread, connection_actor(connection, thread), &connection->channel, ref->id, ref->cell, ref->gen,
-                      event);
+                      EVENT_REQUEUE);
     attachment_receive(&connection->channel, ref->id, ref->cell, false, &in->attachments);
     if (!in->refused)
-        content_deliver(&content, in, content_process(&content, ref),
+        content_deliver(&content, in, content_process(&content, ref, connection_roster(connection)),
                         channel_data(&connection->channel, ref->id, ref->cell, content.payload_length));
     thread_copy_end(thread);
-    finish(thread, ref, event);
+    finish(thread, ref, state, event);
     return STATUS_SUCCESS;
 }
 
@@ -376,7 +396,7 @@ static void tell_canceled(const struct message_ref *ref, enum alpc_end holder)
 static bool give_up(struct thread *thread, const struct message_ref *ref)
 {
     struct connection *connection = ref->connection;
-    enum alpc_end end = connection->end, peer = peer_of(connection);
+    enum alpc_end end = connection->end, peer = other_end(connection->end);
     uint64_t state = cell_state(ref->cell);
     enum cell_event event;
 
@@ -439,15 +459,13 @@ static bool spin_for_signal(struct spin *spin, const struct message_ref *ref, ui
 /* whoever writes over the queue can make messages vanish from it */
 static void announce_again(struct message_ref *ref, uint64_t state)
 {
-    struct connection *connection = ref->connection;
-    enum alpc_end peer = peer_of(connection);
-    const struct queue_entry entry = { .slot = peer == END_SERVER ? connection->channel.slot : 0,
-                                       .cell = ref->id,
-                                       .gen = ref->gen };
+    struct channel *channel = &ref->connection->channel;
+    enum alpc_end peer = other_end(ref->connection->end);
+    const struct queue_entry entry = { .slot = channel_queue_slot(channel, peer), .cell = ref->id, .gen = ref->gen };
 
     if (ref->queued && cell_is(state, CELL_QUEUED + peer, ref->gen) &&
-        !queue_holds(connection->channel.queue[peer], ref->position, entry))
-        channel_announce(&connection->channel, peer, ref->id, ref->gen, &ref->position);
+        !queue_find(channel->queue[peer], &ref->position, entry))
+        channel_announce(channel, peer, ref->id, ref->gen, &ref->position);
 }
 
 NTSTATUS message_await(struct thread *thread, struct message_ref *ref, struct message_in *in,

@@ -7,13 +7,6 @@
 
 #include "name.h"
 
-#include <time.h>
-
-/*
- * A port that is being made has its name some microseconds before it is ready, more when alpcserver dies meanwhile on a
- * busy machine; so long, in ms, its readiness is awaited
- */
-#define READY_TRIES 1000
 /* a UNICODE_STRING with its text, bytes */
 #define NAME_GUESS 0x200
 
@@ -90,25 +83,16 @@ NTSTATUS name_of_handle(struct thread *thread, HANDLE handle, struct port_name *
 NTSTATUS name_find(struct thread *thread, const struct captured_attributes *attributes, struct port_name *name,
                    uint32_t *number)
 {
-    const struct timespec pause = { .tv_nsec = 1000000 };
     OBJECT_ATTRIBUTES oa = lookup(attributes);
-    const struct scratch_mark begin = thread->scratch;
-    unsigned int tries;
     HANDLE handle;
     NTSTATUS status;
 
     thread_begin_steps(thread);
-    for (tries = 0;; tries++)
+    /* not kept: it would keep the name of a server that has died */
+    if (!(status = host_NtOpenIoCompletion(&handle, IO_COMPLETION_ALL_ACCESS, &oa)))
     {
-        /* not kept over the pause: a handle would keep the name of a server that has died over making its port */
-        if ((status = host_NtOpenIoCompletion(&handle, IO_COMPLETION_ALL_ACCESS, &oa)))
-            break;
         status = name_of_handle(thread, handle, name, number);
         host_NtClose(handle);
-        if (status || *number || tries == READY_TRIES)
-            break;
-        thread_scratch_return(thread, begin);
-        nanosleep(&pause, NULL);
     }
     thread_end_steps(thread);
     return status;

@@ -33,8 +33,8 @@ NTSTATUS name_create(struct thread *thread, const struct captured_attributes *at
 NTSTATUS name_publish(HANDLE placeholder, uint32_t number);
 
 /*
- * Finds the name's full form and the port's number, 0 if what has the name is no port.  STATUS_OBJECT_TYPE_MISMATCH
- * when another object has it, and the other statuses of looking up a name.
+ * Finds the name's full form and the port's number, 0 if what has the name is no port, or not ready yet.
+ * STATUS_OBJECT_TYPE_MISMATCH when another object has it, and the other statuses of looking up a name.
  */
 NTSTATUS name_find(struct thread *thread, const struct captured_attributes *attributes, struct port_name *name,
                    uint32_t *number);

@@ -35,18 +35,21 @@ struct connection
     struct main_queue *main;
     struct spin_history history; /* of waits for answers; a queue has its own */
     bool impatient;              /* alpcserver took too long over accepting: it is not waited for again */
-    _Atomic uint32_t requeued;   /* an answer that this process awaited went into the queue, as it did not fit */
+    _Atomic uint32_t requeued;   /* an answer that this process awaited may be in the queue */
     _Atomic uint64_t seen;       /* position before which the main queue holds nothing for a receive on this end's port */
+    _Atomic uint64_t searched;   /* when such a receive looked at everything, coarse_ns() */
     unsigned int refs;           /* process lock */
 };
 
 /* what a port does about lies in its queue, see doubt.h */
 struct doubt
 {
-    _Atomic uint32_t set;
+    _Atomic uint32_t stage;    /* see doubt.c; 0 = there is none */
+    _Atomic uint32_t again;    /* another lie was met since a search began */
     _Atomic uint32_t slot;     /* of the next connection to look at */
-    _Atomic uint64_t position; /* what was posted before it has been received, or lost, once the queue's head is there */
-    _Atomic uint64_t time;     /* when that was, coarse_ns() */
+    _Atomic uint64_t time;     /* when the lie was met, coarse_ns() */
+    _Atomic uint64_t
+        position; /* what was sent before that has been received, or lost, once the queue's head is there */
 };
 
 struct port

@@ -130,10 +130,19 @@ bool queue_put(struct queue *queue, struct queue_entry entry, uint64_t *position
     return false;
 }
 
-bool queue_holds(const struct queue *queue, uint64_t position, struct queue_entry entry)
+/* entries are moved up only, and stand at both places for a moment */
+bool queue_find(const struct queue *queue, uint64_t *position, struct queue_entry entry)
 {
-    return position - queue_head(queue) < UINT64_C(1) << queue->bits &&
-           atomic_load_explicit(slot_of(queue, position), memory_order_acquire) == value_of(queue, position, entry);
+    uint64_t size = UINT64_C(1) << queue->bits, head = queue_head(queue);
+    uint64_t at = *position - head < size ? *position : head;
+
+    for (; at - head < size && posted(queue, at); at++)
+        if (atomic_load_explicit(slot_of(queue, at), memory_order_acquire) == value_of(queue, at, entry))
+        {
+            *position = at;
+            return true;
+        }
+    return false;
 }
 
 void queue_wake(struct queue *queue)
@@ -179,26 +188,44 @@ static bool replace(const struct queue *queue, uint64_t position, struct queue_e
 
 bool queue_erase(struct queue *queue, uint64_t position, struct queue_entry entry)
 {
-    return replace(queue, position, entry, (struct queue_entry){ .slot = QUEUE_NOTHING });
+    /* who dies in between leaves one too many, and somebody's lie is not noticed */
+    atomic_fetch_add_explicit(&queue->desk->holes, 1, memory_order_relaxed);
+    if (replace(queue, position, entry, (struct queue_entry){ .slot = QUEUE_NOTHING }))
+        return true;
+    atomic_fetch_sub_explicit(&queue->desk->holes, 1, memory_order_relaxed);
+    return false;
+}
+
+bool queue_count_hole(struct queue *queue)
+{
+    uint32_t holes = atomic_load_explicit(&queue->desk->holes, memory_order_relaxed);
+
+    while (holes && !atomic_compare_exchange_weak_explicit(&queue->desk->holes, &holes, holes - 1, memory_order_relaxed,
+                                                           memory_order_relaxed))
+        ;
+    return holes;
 }
 
 /* ---------------------------------------------------------------------------------------------- packing */
 
 /* who packs has died or was stopped after so long, and another may */
-#define PACKING_NS UINT64_C(10000000000)
+#define PACKING_NS 1000000000
 
 static bool leads_nowhere(const struct queue *queue, uint64_t position, struct queue_entry *entry)
 {
     return queue_peek_at(queue, position, entry) && entry->slot == QUEUE_NOTHING;
 }
 
-void queue_trim(struct queue *queue)
+bool queue_trim(struct queue *queue)
 {
     uint64_t most = UINT64_C(1) << queue->bits, position;
     struct queue_entry entry;
+    bool known = true;
 
     while (most-- && leads_nowhere(queue, position = queue_head(queue), &entry))
-        queue_take(queue, position);
+        if (queue_take(queue, position))
+            known &= queue_count_hole(queue);
+    return known;
 }
 
 /*
@@ -208,20 +235,26 @@ void queue_trim(struct queue *queue)
 static void move_entry(struct queue *queue, uint64_t from, struct queue_entry entry, uint64_t to,
                        struct queue_entry nothing)
 {
-    if (replace(queue, to, nothing, entry) && (queue_head(queue) > from || !queue_erase(queue, from, entry)))
+    if (replace(queue, to, nothing, entry) &&
+        (queue_head(queue) > from || !replace(queue, from, entry, (struct queue_entry){ .slot = QUEUE_NOTHING })))
         replace(queue, to, entry, nothing);
 }
 
-void queue_pack(struct queue *queue, uint64_t end)
+/* the clock may be another thread's, and a bit further */
+static bool may_pack(uint64_t begun, uint64_t now)
+{
+    return !begun || (int64_t)(now - begun) > PACKING_NS;
+}
+
+bool queue_pack(struct queue *queue, uint64_t end)
 {
     uint64_t now = coarse_ns(), begun = atomic_load_explicit(&queue->desk->packed, memory_order_relaxed);
     uint64_t head = queue_head(queue), from, to;
     struct queue_entry entry, nothing;
 
-    if ((begun && now - begun < PACKING_NS) ||
-        !atomic_compare_exchange_strong_explicit(&queue->desk->packed, &begun, now, memory_order_seq_cst,
-                                                 memory_order_relaxed))
-        return;
+    if (!may_pack(begun, now) || !atomic_compare_exchange_strong_explicit(&queue->desk->packed, &begun, now,
+                                                                          memory_order_seq_cst, memory_order_relaxed))
+        return true;
     /* the last ones first: the order stays, and all that is above "to" is taken */
     for (from = to = end - 1; from - head < UINT64_C(1) << queue->bits; from--)
     {
@@ -229,34 +262,41 @@ void queue_pack(struct queue *queue, uint64_t end)
             continue;
         while (to > from && !leads_nowhere(queue, to, &nothing))
             to--;
+        /* who was stopped for long goes no further: another is at it */
+        if (atomic_load_explicit(&queue->desk->packed, memory_order_seq_cst) != now)
+            break;
         if (to > from)
             move_entry(queue, from, entry, to, nothing);
     }
-    queue_trim(queue);
     atomic_compare_exchange_strong_explicit(&queue->desk->packed, &now, 0, memory_order_seq_cst, memory_order_relaxed);
+    return queue_trim(queue);
 }
 
 /* ---------------------------------------------------------------------------------------------- mending */
 
 /*
- * Posts an entry that leads nowhere at each position from head to end: what is posted behind the head, by someone who
- * was told a wrong tail, would never be found.  Returns how far it came: somebody may have posted there just now. While
+ * Posts an entry that leads nowhere at each position from begin to end: what is posted behind a gap, by someone who was
+ * told a wrong tail, would never be found.  Returns how far it came: somebody may have posted there just now.  While
  * the head stands nothing of a later round can have been posted there.
  */
-static uint64_t fill_gap(struct queue *queue, uint64_t head, uint64_t end)
+static uint64_t fill_gap(struct queue *queue, uint64_t head, uint64_t begin, uint64_t end)
 {
     uint64_t position;
 
-    for (position = head; position != end; position++)
+    for (position = begin; position != end; position++)
     {
         uint64_t old = atomic_load_explicit(slot_of(queue, position), memory_order_acquire);
         uint64_t nothing = value_of(queue, position, (struct queue_entry){ .slot = QUEUE_NOTHING });
 
         if (old >> TAG_SHIFT == tag_of(queue, position) ||
-            atomic_load_explicit(&queue->desk->head, memory_order_acquire) != head ||
-            !atomic_compare_exchange_strong_explicit(slot_of(queue, position), &old, nothing, memory_order_seq_cst,
-                                                     memory_order_relaxed))
+            atomic_load_explicit(&queue->desk->head, memory_order_acquire) != head)
             break;
+        atomic_fetch_add_explicit(&queue->desk->holes, 1, memory_order_relaxed);
+        if (atomic_compare_exchange_strong_explicit(slot_of(queue, position), &old, nothing, memory_order_seq_cst,
+                                                    memory_order_relaxed))
+            continue;
+        atomic_fetch_sub_explicit(&queue->desk->holes, 1, memory_order_relaxed);
+        break;
     }
     return position;
 }
@@ -265,22 +305,23 @@ bool queue_mend(struct queue *queue)
 {
     uint64_t head = atomic_load_explicit(&queue->desk->head, memory_order_acquire);
     uint64_t tail = atomic_load_explicit(&queue->post->tail, memory_order_acquire);
-    uint64_t size = UINT64_C(1) << queue->bits, position = head;
+    uint64_t size = UINT64_C(1) << queue->bits, gap = head, end, filled;
 
-    if (tail == head)
+    while (gap - head < size && posted(queue, gap))
+        gap++;
+    if (gap == tail || gap - head == size)
         return false;
-    while (position - head < size && !posted(queue, position))
-        position++;
-    if (position - head == size) /* nothing is there: only the tail is wrong */
-        atomic_compare_exchange_strong_explicit(&queue->post->tail, &tail, head, memory_order_release,
-                                                memory_order_relaxed);
-    else if (position != head)
+    for (end = gap; end - head < size && !posted(queue, end);)
+        end++;
+    if (end - head == size) /* nothing is there: only the tail is wrong */
     {
-        position = fill_gap(queue, head, position);
-        return position != head && atomic_compare_exchange_strong_explicit(&queue->desk->head, &head, position,
-                                                                           memory_order_acq_rel, memory_order_relaxed);
+        atomic_compare_exchange_strong_explicit(&queue->post->tail, &tail, gap, memory_order_release,
+                                                memory_order_relaxed);
+        return false;
     }
-    return false;
+    filled = fill_gap(queue, head, gap, end);
+    queue_trim(queue);
+    return filled != gap;
 }
 
 /* ---------------------------------------------------------------------------------------------- waiting */

@@ -46,8 +46,9 @@ void queue_init(struct queue *queue, struct queue_post *post, struct queue_desk 
  */
 bool queue_put(struct queue *queue, struct queue_entry entry, uint64_t *position);
 
-/* whether the entry still stands at that position, to be received */
-bool queue_holds(const struct queue *queue, uint64_t position, struct queue_entry entry);
+/* whether the entry stands there to be received still, at *position or, if others have moved it, at what that becomes
+ */
+bool queue_find(const struct queue *queue, uint64_t *position, struct queue_entry entry);
 
 /* the out of line part of queue_ring */
 void queue_wake(struct queue *queue);
@@ -77,15 +78,21 @@ bool queue_take(struct queue *queue, uint64_t position);
 /* makes nothing of an entry in the middle of the queue; false when it does not stand there any more */
 bool queue_erase(struct queue *queue, uint64_t position, struct queue_entry entry);
 
-/* takes what leads nowhere off, up to the oldest entry that leads somewhere */
-void queue_trim(struct queue *queue);
+/*
+ * An entry that leads nowhere has been taken off.  Returns false when there are more of them than were made by
+ * queue_erase and queue_mend: then somebody has written over entries of others.
+ */
+bool queue_count_hole(struct queue *queue);
+
+/* takes what leads nowhere off, up to the oldest entry that leads somewhere; false as above */
+bool queue_trim(struct queue *queue);
 
 /*
  * Moves the entries before a position up to where others led that lead nowhere now, so that the head can follow: for a
  * queue in the middle of which messages are taken, while the oldest stays.  Their order is kept.  Nothing happens while
- * another thread is at it.
+ * another thread is at it.  False as queue_trim.
  */
-void queue_pack(struct queue *queue, uint64_t end);
+bool queue_pack(struct queue *queue, uint64_t end);
 
 static inline uint64_t queue_head(const struct queue *queue)
 {
@@ -93,8 +100,8 @@ static inline uint64_t queue_head(const struct queue *queue)
 }
 
 /*
- * Steps over positions that hold no entry though later ones do, which only a damaged queue has.  To be called before
- * sleeping; returns true if it did so: entries may be lost.
+ * Fills the first positions that hold no entry though later ones do, which only a damaged queue has.  To be called
+ * before sleeping; returns true if it did so: entries may be lost.
  */
 bool queue_mend(struct queue *queue);
 
@@ -123,7 +130,15 @@ void queue_wake_all(struct queue *queue);
  */
 void queue_forget(struct queue *queue, uint64_t who, uint64_t mask);
 
-/* entries that have not been taken; an estimate while others post or receive */
+/* entries that have not been taken, as far as the tail tells, which may be anything: 0 to the size */
+static inline uint64_t queue_used(const struct queue *queue)
+{
+    uint64_t used = atomic_load_explicit(&queue->post->tail, memory_order_relaxed) - queue_head(queue);
+
+    return used <= UINT64_C(1) << queue->bits ? used : 0;
+}
+
+/* the same by looking; an estimate while others post or receive */
 uint64_t queue_length(const struct queue *queue);
 
 #endif

@@ -27,6 +27,7 @@ struct arrival
     struct message_ref ref;
     uint64_t state;
     struct content content;
+    const struct roster_entry *roster; /* connection_roster() */
 };
 
 static uint32_t roster_state(const struct roster_entry *entry)
@@ -36,48 +37,55 @@ static uint32_t roster_state(const struct roster_entry *entry)
 
 /* ---------------------------------------------------------------------------------------------- looking */
 
-/* whether the sender has gone; the server end believes what alpcserver has recorded */
-static bool sender_gone(const struct connection *connection)
+/* as nearly all are: of a client that is connected, by alpcserver's record, and not taken back */
+static bool is_ordinary(const struct connection *connection, const struct arrival *arrival)
 {
-    const struct roster_entry *entry = connection_roster(connection);
+    return arrival->roster && roster_state(arrival->roster) == ROSTER_CONNECTED && arrival->ref.id != CELL_CONNECT &&
+           cell_phase(arrival->state) == CELL_QUEUED + connection->end;
+}
 
-    if (entry)
-        return roster_state(entry) == ROSTER_CLOSED;
+/* whether the sender has gone; the server end believes what alpcserver has recorded */
+static bool sender_gone(const struct connection *connection, const struct arrival *arrival)
+{
+    if (arrival->roster)
+        return roster_state(arrival->roster) == ROSTER_CLOSED;
     return channel_link(&connection->channel) & (connection->end == END_CLIENT ? LINK_SERVER_GONE : LINK_CLIENT_GONE);
 }
 
 /* whether alpcserver's record allows that the client says this */
-static bool is_allowed(const struct connection *connection, uint32_t id)
+static bool is_allowed(const struct connection *connection, const struct arrival *arrival)
 {
-    const struct roster_entry *entry = connection_roster(connection);
+    uint32_t state;
 
     if (connection->end == END_CLIENT)
         return true;
-    if (!entry) /* only communication ports are known here */
-        return id != CELL_CONNECT;
-    if (id == CELL_CONNECT)
-        return roster_state(entry) == ROSTER_PENDING;
-    return roster_state(entry) == ROSTER_CONNECTED || roster_state(entry) == ROSTER_CLOSED;
+    if (!arrival->roster) /* only communication ports are known here */
+        return arrival->ref.id != CELL_CONNECT;
+    state = roster_state(arrival->roster);
+    if (arrival->ref.id == CELL_CONNECT)
+        return state == ROSTER_PENDING;
+    return state == ROSTER_CONNECTED || state == ROSTER_CLOSED;
 }
 
 /*
  * what a sender left behind undelivered when it went is canceled with it, unless somebody was waiting for it [4.11,
  * 4.7]
  */
-static bool is_canceled(const struct connection *connection, uint64_t state)
+static bool is_canceled(const struct connection *connection, const struct arrival *arrival)
 {
-    if (cell_phase(state) == CELL_CANCELED + connection->end)
+    if (cell_phase(arrival->state) == CELL_CANCELED + connection->end)
         return true;
-    if (!sender_gone(connection))
+    if (!sender_gone(connection, arrival))
         return false;
-    return !(state & CELL_HANDED) || (connection->end == END_SERVER && connection_close_was_told(connection));
+    return !(arrival->state & CELL_HANDED) || (connection->end == END_SERVER && connection_close_was_told(connection));
 }
 
 enum look
 {
     LOOK_MESSAGE,   /* there is something to receive */
     LOOK_WITHDRAWN, /* its sender has given it up */
-    LOOK_NOTHING    /* the entry leads nowhere */
+    LOOK_NOTHING,   /* the entry leads nowhere */
+    LOOK_LATER      /* memory is short */
 };
 
 /* alpcserver's record decides: the client may have written over the cell, and can still do so */
@@ -96,27 +104,30 @@ static enum look look_at(struct connection *connection, struct arrival *arrival)
 
     *ref = (struct message_ref){ .connection = connection, .id = arrival->entry.cell, .gen = arrival->entry.gen };
     if (!(ref->cell = channel_cell(&connection->channel, ref->id)))
-        return LOOK_NOTHING;
+        return channel_has_cell(ref->id) ? LOOK_LATER : LOOK_NOTHING;
     /* both lines are going to be written: by the claim, and most often by the answer */
     __builtin_prefetch(ref->cell, 1);
     __builtin_prefetch(ref->cell->data, 1);
     arrival->state = cell_state(ref->cell);
+    arrival->roster = connection_roster(connection);
     if (ref->id == CELL_CLOSED)
         return look_at_closed(connection, arrival);
-    if (cell_is(arrival->state, CELL_WITHDRAWN + end, ref->gen))
+    if (cell_gen(arrival->state) != ref->gen)
+        return LOOK_NOTHING;
+    if (is_ordinary(connection, arrival))
+        return content_read(ref, arrival->state, &arrival->content) ? LOOK_MESSAGE : LOOK_NOTHING;
+    if (cell_phase(arrival->state) == CELL_WITHDRAWN + end)
         return LOOK_WITHDRAWN;
-    if (!cell_is(arrival->state, CELL_QUEUED + end, ref->gen) &&
-        !cell_is(arrival->state, CELL_CANCELED + end, ref->gen))
-        return LOOK_NOTHING;
-    if (cell_phase(arrival->state) == CELL_QUEUED + end && !is_allowed(connection, ref->id))
-        return LOOK_NOTHING;
-    if (!content_read(ref, arrival->state, &arrival->content))
+    if (cell_phase(arrival->state) == CELL_QUEUED + end)
     {
-        /* a notice tells nothing of what the answer may have been by then */
-        if (cell_phase(arrival->state) != CELL_CANCELED + end)
+        if (!is_allowed(connection, arrival) || !content_read(ref, arrival->state, &arrival->content))
             return LOOK_NOTHING;
     }
-    if (is_canceled(connection, arrival->state))
+    else if (cell_phase(arrival->state) != CELL_CANCELED + end)
+        return LOOK_NOTHING;
+    else /* a notice tells nothing of what the answer may have been by then */
+        content_read(ref, arrival->state, &arrival->content);
+    if (is_canceled(connection, arrival))
         content_cancel(&arrival->content);
     return LOOK_MESSAGE;
 }
@@ -153,40 +164,37 @@ static enum cell_event claim_event(const struct arrival *arrival)
 }
 
 /* false when the server has closed the connection meanwhile, and another may have its slot and its context there */
-static bool read_port_context(const struct port *port, const struct connection *connection, uint64_t *context)
+static bool read_port_context(const struct port *port, const struct arrival *arrival, uint64_t *context)
 {
-    const struct roster_entry *entry = connection_roster(connection);
+    const struct roster_entry *roster = arrival->roster;
 
-    *context = entry ? atomic_load_explicit(&entry->port_context, memory_order_acquire) : port->context;
-    return !entry || atomic_load_explicit(&entry->generation, memory_order_acquire) == connection->generation;
+    *context = roster ? atomic_load_explicit(&roster->port_context, memory_order_acquire) : port->context;
+    return !roster ||
+           atomic_load_explicit(&roster->generation, memory_order_acquire) == arrival->ref.connection->generation;
 }
 
-/*
- * Copies out a message that this thread has claimed.  One that is read is over then.  One that is held may have been
- * given up meanwhile: as long as its cell was not used again it was whole.
- */
+/* copies out a message that this thread has claimed; one that is read is over then */
 static bool copy_out(struct thread *thread, struct arrival *arrival, struct message_in *in)
 {
     struct message_ref *ref = &arrival->ref;
     struct channel *channel = &ref->connection->channel;
     const struct content *content = &arrival->content;
     const void *payload = channel_data(channel, ref->id, ref->cell, content->payload_length);
-    uint32_t process = content_process(content, ref);
-    enum cell_event event = content->type & LPC_CONTINUATION_REQUIRED ? EVENT_KEEP : EVENT_DONE;
+    struct cell_actor actor = connection_actor(ref->connection, thread);
+    uint32_t process = content_process(content, ref, arrival->roster);
 
-    if (!cell_in(arrival->state, CELL_READING))
+    if (ref->id == CELL_CLOSED || content->type == LPC_CANCELED)
     {
-        uint64_t now;
-
         content_deliver(content, in, process, payload);
-        atomic_thread_fence(memory_order_acquire);
-        now = cell_state(ref->cell); /* the generation changes only when the next message is sent */
-        return ref->id == CELL_CLOSED || (cell_gen(now) == ref->gen && cell_phase(now) != CELL_OWNED);
+        return true;
     }
-    thread_copy_begin(thread, connection_actor(ref->connection, thread), channel, ref->id, ref->cell, ref->gen, event);
+    thread_copy_begin(thread, actor, channel, ref->id, ref->cell, ref->gen, EVENT_REQUEUE);
     content_deliver(content, in, process, payload);
     thread_copy_end(thread);
-    cell_finish(channel, ref->id, ref->cell, event, connection_actor(ref->connection, thread));
+    if (!cell_in(arrival->state, CELL_READING))
+        return content_was_whole(ref);
+    cell_finish(channel, ref->id, ref->cell, arrival->state,
+                content->type & LPC_CONTINUATION_REQUIRED ? EVENT_KEEP : EVENT_DONE, actor);
     return true;
 }
 
@@ -209,12 +217,12 @@ static bool claim(struct thread *thread, const struct port *port, struct arrival
     bool fresh = CELL_END(arrival->ref.id) != connection->end && !arrival->content.is_answer &&
                  !cell_in(arrival->state, CELL_CANCELED);
 
-    if (!read_port_context(port, connection, &in->port_context) || !take(thread, arrival))
+    if (!read_port_context(port, arrival, &in->port_context) || !take(thread, arrival))
     {
         drop(thread, arrival);
         return false;
     }
-    content_describe(&arrival->content, &arrival->ref, in);
+    content_describe(&arrival->content, &arrival->ref, arrival->roster, in);
     attachment_receive(&connection->channel, arrival->ref.id, arrival->ref.cell, fresh, &in->attachments);
     return copy_out(thread, arrival, in);
 }
@@ -230,12 +238,21 @@ static NTSTATUS find_connection(struct thread *thread, struct port *port, uint32
     return slot ? STATUS_INVALID_MESSAGE : STATUS_SUCCESS;
 }
 
-/* whether an entry that led nowhere was made so on purpose, by a receive on a communication port */
-static bool was_erased(const struct queue *queue, uint64_t position)
+/* somebody has written over entries that were not his; a communication port searches without being told, see search_own
+ */
+static void suspect(struct port *port)
+{
+    if (port->queue)
+        doubt_begin(port);
+}
+
+/* an entry that led nowhere has been taken off: it may have been made so on purpose, by a receive on a communication
+   port */
+static bool was_erased(struct queue *queue, uint64_t position)
 {
     struct queue_entry entry;
 
-    return queue_peek_at(queue, position, &entry) && entry.slot == QUEUE_NOTHING;
+    return queue_peek_at(queue, position, &entry) && entry.slot == QUEUE_NOTHING && queue_count_hole(queue);
 }
 
 /* a communication port takes its own out of the middle of the queue: the message is whose who makes nothing of it */
@@ -251,8 +268,7 @@ static bool discard(struct port *port, const struct arrival *arrival)
 {
     if (!remove_entry(port, arrival) || (port->queue && was_erased(port->queue, arrival->position)))
         return false;
-    if (port->queue)
-        doubt_begin(port);
+    suspect(port);
     return true;
 }
 
@@ -274,14 +290,21 @@ static NTSTATUS receive_entry(struct thread *thread, struct port *port, struct c
         if (remove_entry(port, arrival))
             drop(thread, arrival);
         return STATUS_NO_MORE_ENTRIES;
+    case LOOK_LATER:
+        return STATUS_INSUFFICIENT_RESOURCES;
     case LOOK_MESSAGE:
         break;
     }
     if ((status = content_check_room(&arrival->content, connection, in)))
         return status;
-    if (!remove_entry(port, arrival) || !claim(thread, port, arrival, in))
+    if (!remove_entry(port, arrival))
         return STATUS_NO_MORE_ENTRIES;
-    return STATUS_SUCCESS;
+    if (claim(thread, port, arrival, in))
+        return STATUS_SUCCESS;
+    /* a receive on the communication port had it just before */
+    if (port->queue)
+        was_erased(port->queue, arrival->position);
+    return STATUS_NO_MORE_ENTRIES;
 }
 
 /* STATUS_NO_MORE_ENTRIES when the queue is empty */
@@ -303,7 +326,8 @@ static NTSTATUS receive_next(struct thread *thread, struct port *port, struct me
 
         if (arrival.entry.slot == QUEUE_NOTHING)
         {
-            queue_take(port->queue, arrival.position);
+            if (queue_take(port->queue, arrival.position) && !queue_count_hole(port->queue))
+                suspect(port);
             continue;
         }
         status = find_connection(thread, port, arrival.entry.slot, &connection);
@@ -335,40 +359,71 @@ static uint64_t first_unseen(const struct connection *connection)
     const struct queue *queue = &connection->main->queue;
     uint64_t head = queue_head(queue), seen = atomic_load_explicit(&connection->seen, memory_order_relaxed);
 
-    return seen - head < UINT64_C(1) << queue->bits ? seen : head;
+    return seen - head <= UINT64_C(1) << queue->bits ? seen : head;
 }
 
 /*
- * A client whose messages nobody receives must not keep the others' from going through the queue.  Not at each step:
- * what cannot be moved may be much.
+ * A client whose messages nobody receives must not keep the others' from going through the queue.  Whenever packing
+ * makes what is free twice as much: else it would cost more than the messages.
  */
 static void make_room(struct queue *queue, uint64_t position)
 {
-    uint64_t size = UINT64_C(1) << queue->bits;
+    uint64_t size = UINT64_C(1) << queue->bits, used = queue_used(queue);
+    uint32_t holes = atomic_load_explicit(&queue->desk->holes, memory_order_relaxed);
 
-    if (position % (size / 16) == 0 && position - queue_head(queue) >= size / 2)
+    if (holes && holes >= size - used)
         queue_pack(queue, position);
 }
 
 /* STATUS_NO_MORE_ENTRIES when there is none of its client's */
-static NTSTATUS receive_own(struct thread *thread, struct port *port, struct message_in *in)
+static NTSTATUS receive_own(struct thread *thread, struct port *port, struct message_in *in,
+                            const struct deadline *deadline)
 {
     struct connection *connection = port->connection;
     struct queue *queue = &connection->main->queue;
+    /* as in receive_next */
+    uint32_t most = 2u << queue->bits;
     NTSTATUS status = STATUS_NO_MORE_ENTRIES;
     struct arrival arrival;
 
     arrival.position = first_unseen(connection);
-    while (queue_peek_at(queue, arrival.position, &arrival.entry))
+    while (most-- && queue_peek_at(queue, arrival.position, &arrival.entry))
     {
+        if (most % 1024 == 0 && !deadline_is_poll(deadline) && deadline_passed(deadline))
+            break;
         if (is_for(connection, &arrival.entry) &&
             (status = receive_entry(thread, port, connection, &arrival, in)) != STATUS_NO_MORE_ENTRIES)
             break;
         atomic_store_explicit(&connection->seen, ++arrival.position, memory_order_relaxed);
-        make_room(queue, arrival.position);
     }
     queue_trim(queue);
+    make_room(queue, arrival.position);
     return status;
+}
+
+/* so often a port that sees only its own client's looks whether there is something that it was not led to */
+#define SEARCH_NS 1000000000
+
+/*
+ * Who writes over the main queue can make messages vanish from it here too, or lead past them.  True if there may be
+ * one now.
+ */
+static bool search_own(struct port *port)
+{
+    struct connection *connection = port->connection;
+    struct queue *queue = &connection->main->queue;
+    uint64_t now = coarse_ns(), last = atomic_load_explicit(&connection->searched, memory_order_relaxed);
+    uint64_t seen = first_unseen(connection);
+
+    if (now - last < SEARCH_NS || !atomic_compare_exchange_strong_explicit(&connection->searched, &last, now,
+                                                                           memory_order_relaxed, memory_order_relaxed))
+        return false;
+    queue_mend(queue);
+    /* who was at it may have been terminated */
+    make_room(queue, seen);
+    atomic_store_explicit(&connection->seen, queue_head(queue), memory_order_relaxed);
+    cell_announce_missing(&connection->channel, END_SERVER);
+    return true;
 }
 
 static void sleep_for_own(struct port *port, struct waiter *waiter, const struct deadline *deadline)
@@ -430,7 +485,7 @@ static NTSTATUS end_of_port(const struct port *port)
 static NTSTATUS receive_any(struct thread *thread, struct port *port, struct message_in *in,
                             const struct deadline *deadline)
 {
-    return port->queue ? receive_next(thread, port, in, deadline) : receive_own(thread, port, in);
+    return port->queue ? receive_next(thread, port, in, deadline) : receive_own(thread, port, in, deadline);
 }
 
 static NTSTATUS receive_last(struct thread *thread, struct port *port, NTSTATUS reason, struct message_in *in)
@@ -452,7 +507,7 @@ static NTSTATUS receive_last(struct thread *thread, struct port *port, NTSTATUS 
 static bool mend(struct thread *thread, struct port *port)
 {
     if (!port->queue)
-        return false;
+        return search_own(port);
     if (doubt_is_set(port) && doubt_search(thread, port))
         return true;
     if (!queue_mend(port->queue))
@@ -485,8 +540,9 @@ static void sleep_on(struct thread *thread, struct port *port, const struct dead
     queue_sleep(port->queue, &thread->waiter, deadline);
 }
 
-NTSTATUS message_receive(struct thread *thread, struct port *port, struct message_in *in,
-                         const struct deadline *deadline)
+/* nothing was there */
+static NTSTATUS wait_and_receive(struct thread *thread, struct port *port, struct message_in *in,
+                                 const struct deadline *deadline)
 {
     unsigned int mended = 0;
     bool slept = false, poll = deadline_is_poll(deadline);
@@ -494,7 +550,7 @@ NTSTATUS message_receive(struct thread *thread, struct port *port, struct messag
     NTSTATUS status;
 
     spin_begin(&spin, port->queue ? &port->queue->history : &port->connection->history);
-    while ((status = receive_any(thread, port, in, deadline)) == STATUS_NO_MORE_ENTRIES)
+    do
     {
         uint64_t begun;
 
@@ -526,10 +582,20 @@ NTSTATUS message_receive(struct thread *thread, struct port *port, struct messag
         sleep_on(thread, port, deadline);
         spin_slept(&spin, monotonic_ns() - begun);
         slept = true;
-    }
+    } while ((status = receive_any(thread, port, in, deadline)) == STATUS_NO_MORE_ENTRIES);
     waiter_end(&thread->waiter);
     if (!slept)
         spin_succeeded(&spin);
+    return status;
+}
+
+NTSTATUS message_receive(struct thread *thread, struct port *port, struct message_in *in,
+                         const struct deadline *deadline)
+{
+    NTSTATUS status = receive_any(thread, port, in, deadline);
+
+    if (status == STATUS_NO_MORE_ENTRIES)
+        status = wait_and_receive(thread, port, in, deadline);
     /* this thread may have been woken for the message; another one may have room for it, or reach it */
     if (!NT_SUCCESS(status) && port->queue)
         queue_ring(port->queue);

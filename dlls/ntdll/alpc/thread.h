@@ -120,7 +120,7 @@ static inline struct thread *thread_current(uint32_t process_id, uint32_t thread
 
     if (!thread)
         return thread_register(process_id, thread_id);
-    if (thread->cell)
+    if (thread->cell || thread->waiter.name)
         thread_recover(thread);
     return thread;
 }
