@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTOCOL_VERSION 7
+#define PROTOCOL_VERSION 8
 #define PROTOCOL_MAX_SIZE 0x100000u /* of a request */
 #define PROTOCOL_MAX_DATA 5         /* pieces of variable data */
 #define PROTOCOL_MAX_FDS 4

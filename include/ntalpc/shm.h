@@ -152,6 +152,7 @@ struct cell_content
 #define CONTENT_SYNC 0x01u    /* who wrote it waits on the cell for the answer, see cell_waiter */
 #define CONTENT_RELEASE 0x02u /* nothing is to come after this: a datagram, or an answer that ends the message */
 #define CONTENT_REFUSED 0x04u /* the answer to a connection request: no */
+#define CONTENT_CANCELED 0x08u /* an answer that is none: who had the message has canceled it */
 
 /*
  * The thread of an end that waits for what the other end writes: for the answer to its message, or to its answer, if

@@ -18,6 +18,7 @@ NTSTATUS call_NtAlpcDisconnectPort(void *args);
 NTSTATUS call_NtAlpcQueryInformation(void *args);
 
 /* connection_calls.c */
+NTSTATUS call_NtAlpcCancelMessage(void *args);
 NTSTATUS call_NtAlpcConnectPort(void *args);
 NTSTATUS call_NtAlpcAcceptConnectPort(void *args);
 

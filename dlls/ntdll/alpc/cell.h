@@ -53,7 +53,7 @@
     STEP_OTHER(QUEUE, ANSWERING, QUEUED, HOLDER)  /* to the queue */                                                   \
     STEP_OTHER(UNDO, QUEUED, HELD, HOLDER)        /* which had no room */                                              \
     STEP_OUT(DONE, ABANDONED, VOID, HOLDER)                                                                            \
-    STEP_OUT(DONE, HELD, FREE, HOLDER | SERVER)                                                                        \
+    STEP_OUT(DONE, HELD, FREE, HOLDER) /* canceled, and nobody waits for the answer */                                 \
     STEP(DONE, SPENT, FREE, HOLDER | WAITER)                                                                           \
     STEP_OUT(DONE, ANSWER, FREE, WAITER)                                                                               \
     STEP_OUT(KEEP, ANSWER, SPENT, WAITER)                                                                              \

@@ -32,7 +32,8 @@ void content_write(struct thread *thread, const struct message_ref *ref, struct 
     memcpy(channel_data(channel, ref->id, ref->cell, out->payload_length), out->payload, out->payload_length);
     thread_copy_end(thread);
     store(&content->length, out->data_length | (uint32_t)out->payload_length << 16);
-    store(&content->flags, (out->release ? CONTENT_RELEASE : 0) | (out->sync ? CONTENT_SYNC : 0));
+    store(&content->flags, (out->release ? CONTENT_RELEASE : 0) | (out->sync ? CONTENT_SYNC : 0) |
+                               (out->canceled ? CONTENT_CANCELED : 0));
     store(&content->author, thread->thread_id);
     store(&content->process, ref->connection->process);
 }
@@ -42,6 +43,8 @@ void content_write(struct thread *thread, const struct message_ref *ref, struct 
 /* [3.6, 4.4] */
 static uint32_t type_of(uint32_t id, bool is_answer, uint32_t flags, enum alpc_end end)
 {
+    if (is_answer && flags & CONTENT_CANCELED)
+        return LPC_CANCELED;
     if (id == CELL_CONNECT)
         return end == END_CLIENT ? LPC_CONNECTION_REPLY : LPC_CONNECTION_REQUEST | LPC_CONTINUATION_REQUIRED;
     if (!(flags & CONTENT_RELEASE))

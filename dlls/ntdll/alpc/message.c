@@ -198,19 +198,19 @@ static uint32_t signal_of(const struct message_ref *ref)
     return ref->sequence;
 }
 
-/* finds the message that is to be answered; *state is its cell's */
-static NTSTATUS find_message(struct connection *connection, const struct message_out *out, struct message_ref *ref,
-                             uint64_t *state)
+/* finds the message with this id; *state is its cell's */
+static NTSTATUS find_message(struct connection *connection, uint32_t message_id, uint32_t callback_id,
+                             struct message_ref *ref, uint64_t *state)
 {
-    *ref = (struct message_ref){ .connection = connection, .id = message_cell(out->message_id) };
-    if (message_slot(out->message_id) != connection->channel.slot ||
+    *ref = (struct message_ref){ .connection = connection, .id = message_cell(message_id) };
+    if (message_slot(message_id) != connection->channel.slot ||
         !(ref->cell = channel_cell(&connection->channel, ref->id)))
         return STATUS_INVALID_MESSAGE;
     *state = cell_state(ref->cell);
     ref->gen = cell_gen(*state);
     ref->sequence = load(&ref->cell->sequence);
-    if (channel_message_id(&connection->channel, ref->id, ref->gen) != out->message_id ||
-        (out->callback_id && out->callback_id != ref->sequence))
+    if (channel_message_id(&connection->channel, ref->id, ref->gen) != message_id ||
+        (callback_id && callback_id != ref->sequence))
         return STATUS_INVALID_MESSAGE;
     return STATUS_SUCCESS;
 }
@@ -271,7 +271,8 @@ NTSTATUS message_answer(struct thread *thread, struct connection *connection, co
     uint64_t state;
     NTSTATUS status;
 
-    if ((status = check_length(connection, out)) || (status = find_message(connection, out, ref, &state)) ||
+    if ((status = check_length(connection, out)) ||
+        (status = find_message(connection, out->message_id, out->callback_id, ref, &state)) ||
         (status = claim_message(thread, out, ref, state, &done)) || done)
         return status;
     if ((status = link_status(connection)) ||
@@ -514,4 +515,96 @@ NTSTATUS message_await(struct thread *thread, struct message_ref *ref, struct me
     if (status && give_up(thread, ref))
         return status;
     return take_answer(thread, ref, in);
+}
+
+/* ---------------------------------------------------------------------------------------------- canceling */
+
+/*
+ * One that the other end has, or is about to get.  STATUS_PENDING: it has moved on, as below.
+ */
+static NTSTATUS cancel_sent(struct thread *thread, const struct message_ref *ref, enum cell_phase phase, bool try)
+{
+    enum alpc_end peer = other_end(ref->connection->end);
+    bool retrieved = phase == CELL_HELD + peer || phase == CELL_ANSWERING + peer;
+
+    if (retrieved && try)
+        return STATUS_MESSAGE_RETRIEVED;
+    /* an answer that nobody is going to answer has only to be read */
+    if (phase == CELL_ANSWER + peer && !load(&ref->cell->waiter[ref->connection->end].thread))
+        return STATUS_MESSAGE_NOT_FOUND;
+    if (!step_from(thread, ref, phase, EVENT_GIVE_UP))
+        return STATUS_PENDING;
+    if (phase == CELL_HELD + peer)
+        tell_canceled(ref, peer);
+    return retrieved ? STATUS_MESSAGE_RETRIEVED : STATUS_SUCCESS;
+}
+
+/* one that this end has */
+static NTSTATUS cancel_held(struct thread *thread, struct message_ref *ref)
+{
+    const struct message_out none = { .payload = (const uint8_t *)"", .release = true, .canceled = true };
+    enum alpc_end end = ref->connection->end;
+
+    if (!load(&ref->cell->waiter[other_end(end)].thread))
+        return step_from(thread, ref, CELL_HELD + end, EVENT_DONE) ? STATUS_SUCCESS : STATUS_PENDING;
+    ref->callback = cell_state(ref->cell) & CELL_ANSWERED;
+    if (!step_from(thread, ref, CELL_HELD + end, EVENT_BEGIN))
+        return STATUS_PENDING;
+    set_waiter(thread, ref, &none);
+    content_write(thread, ref, &ref->cell->answer, &none, EVENT_UNDO);
+    return pass_answer(thread, ref, true) ? STATUS_REQUEST_CANCELED : STATUS_MESSAGE_RETRIEVED;
+}
+
+static NTSTATUS cancel_once(struct thread *thread, struct message_ref *ref, enum cell_phase phase, bool try)
+{
+    enum alpc_end end = ref->connection->end, peer = other_end(end);
+
+    if (ref->id == CELL_CONNECT || ref->id == CELL_CLOSED) /* it is for alpcserver to say what becomes of them */
+        return STATUS_MESSAGE_NOT_FOUND;
+    if (phase == CELL_EARLY)
+        return cancel_sent(thread, ref, phase, try);
+    if (phase == CELL_SPENT)
+        return step_from(thread, ref, phase, EVENT_DONE) ? STATUS_SUCCESS : STATUS_PENDING;
+    if (phase == CELL_VOID || phase == CELL_CANCELED + end)
+        return STATUS_REQUEST_CANCELED;
+    if (phase == CELL_HELD + end)
+        return cancel_held(thread, ref);
+    if (phase != cell_without_end(phase) + peer)
+        return STATUS_MESSAGE_NOT_FOUND;
+    switch (cell_without_end(phase))
+    {
+    case CELL_QUEUED:
+    case CELL_HELD:
+    case CELL_ANSWERING:
+    case CELL_ANSWER:
+        return cancel_sent(thread, ref, phase, try);
+    case CELL_CANCELED:
+    case CELL_ABANDONED:
+    case CELL_WITHDRAWN:
+    case CELL_RETRACTED:
+        return STATUS_REQUEST_CANCELED;
+    default:
+        return STATUS_MESSAGE_NOT_FOUND;
+    }
+}
+
+NTSTATUS message_cancel(struct thread *thread, struct connection *connection, const struct cancellation *what)
+{
+    struct attachments_in own;
+    struct message_ref ref;
+    NTSTATUS status;
+    uint64_t state;
+
+    do
+    {
+        if (find_message(connection, what->message_id, 0, &ref, &state) || cell_phase(state) == CELL_FREE ||
+            cell_phase(state) == CELL_OWNED)
+            return STATUS_MESSAGE_NOT_FOUND;
+        attachment_receive(&connection->channel, ref.id, ref.cell, false, &own);
+        if (what->check_context && own.context != what->context)
+            return STATUS_CONTEXT_MISMATCH;
+        /* it may move on meanwhile */
+        status = cancel_once(thread, &ref, cell_phase(state), what->try);
+    } while (status == STATUS_PENDING);
+    return status;
 }

@@ -24,6 +24,7 @@ struct message_out
     const uint8_t *payload;   /* the program's memory */
     bool release;             /* ALPC_MSGFLG_RELEASE_MESSAGE */
     bool sync;                /* ALPC_MSGFLG_SYNC_REQUEST */
+    bool canceled;            /* an answer that tells that there is none, to who waits for it [4.12] */
     struct attachments_out attachments;
 };
 
@@ -78,6 +79,26 @@ NTSTATUS message_send(struct thread *thread, struct connection *connection, cons
  */
 NTSTATUS message_answer(struct thread *thread, struct connection *connection, const struct message_out *out,
                         struct message_ref *ref);
+
+/* what is to be canceled */
+struct cancellation
+{
+    uint32_t message_id;
+    uint64_t context;   /* MessageContext */
+    bool check_context; /* it has to be this side's own of the message */
+    bool try;           /* ALPC_CANCELFLG_TRY_CANCEL: not if the other end has it already */
+};
+
+/*
+ * Cancels a message that this end has sent, or that it has received [4.12, 7 #15, #16].
+ *   STATUS_SUCCESS             the other end has not received it, and never will; or this end had it, and nobody waits
+ *   STATUS_MESSAGE_RETRIEVED   who had it finds it canceled: the other end gets LPC_CANCELED; with .try nothing has
+ *                              happened.  Or this end had it, and who waits for its answer is told
+ *   STATUS_REQUEST_CANCELED    it is canceled already
+ *   STATUS_MESSAGE_NOT_FOUND   no such message, answered, or waiting to be received by this end
+ *   STATUS_CONTEXT_MISMATCH
+ */
+NTSTATUS message_cancel(struct thread *thread, struct connection *connection, const struct cancellation *what);
 
 /*
  * Waits for the answer to a message that was sent with .sync.

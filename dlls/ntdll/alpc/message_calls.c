@@ -1,5 +1,5 @@
 /*
- * NtAlpcSendWaitReceivePort
+ * NtAlpcSendWaitReceivePort, NtAlpcCancelMessage
  *
  * Copyright 2026 the ntalpc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -91,19 +91,28 @@ static void capture_receive(const struct NtAlpcSendWaitReceivePort_params *param
     }
 }
 
+/* the connection that a message belongs to; in use until thread_release */
+static NTSTATUS use_connection_of(struct thread *thread, struct port *port, uint32_t message_id,
+                                  struct connection **connection)
+{
+    if (port->kind == PORT_CONNECTION)
+        return port_use_connection(thread, port, message_slot(message_id), connection);
+    *connection = port->connection;
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS send_message(struct thread *thread, struct port *port, const struct message_out *out,
                              struct message_ref *ref)
 {
-    struct connection *connection = port->connection;
+    struct connection *connection;
     NTSTATUS status;
 
-    if (port->kind != PORT_CONNECTION)
-        return out->message_id ? message_answer(thread, connection, out, ref)
-                               : message_send(thread, connection, out, ref);
+    if (port->kind != PORT_CONNECTION && !out->message_id)
+        return message_send(thread, port->connection, out, ref);
     /* only a message that exists already says which client is meant [4.1] */
     if (!out->message_id)
         return STATUS_LPC_INVALID_CONNECTION_USAGE;
-    status = port_use_connection(thread, port, message_slot(out->message_id), &connection);
+    status = use_connection_of(thread, port, out->message_id, &connection);
     return status ? status : message_answer(thread, connection, out, ref);
 }
 
@@ -167,5 +176,60 @@ NTSTATUS call_NtAlpcSendWaitReceivePort(void *args)
         *params->buffer_length = in.needed;
     else if (!status && params->receive)
         attributes_write(params->receive_attributes, &in);
+    return status;
+}
+
+/* ---------------------------------------------------------------------------------------------- canceling */
+
+#define CANCEL_FLAGS 0xfu          /* [4.12] any other is wrong */
+#define CANCELFLG_32BIT_LAYOUT 0x4 /* of the context attribute [3.5] */
+
+struct context_attribute32
+{
+    ULONG port_context, message_context, sequence, message_id, callback_id;
+};
+
+static void capture_context(const struct NtAlpcCancelMessage_params *params, struct cancellation *what)
+{
+    if (params->flags & CANCELFLG_32BIT_LAYOUT)
+    {
+        const struct context_attribute32 *context = (const struct context_attribute32 *)params->context;
+
+        probe_read(context, sizeof(*context));
+        what->message_id = context->message_id;
+        what->context = context->message_context;
+        return;
+    }
+    probe_read(params->context, sizeof(*params->context));
+    what->message_id = params->context->MessageId;
+    what->context = (uint64_t)(ULONG_PTR)params->context->MessageContext;
+}
+
+NTSTATUS call_NtAlpcCancelMessage(void *args)
+{
+    const struct NtAlpcCancelMessage_params *params = args;
+    struct thread *thread = current_thread();
+    struct cancellation what = { .try = params->flags & ALPC_CANCELFLG_TRY_CANCEL,
+                                 .check_context = params->flags & ALPC_CANCELFLG_NO_CONTEXT_CHECK };
+    struct connection *connection;
+    struct port *port;
+    NTSTATUS status;
+
+    if (!thread)
+        return STATUS_NO_MEMORY;
+    if (params->flags & ~CANCEL_FLAGS)
+        return STATUS_INVALID_PARAMETER;
+    capture_context(params, &what);
+    if (!what.message_id)
+        return STATUS_MESSAGE_NOT_FOUND;
+    if ((status = handle_port(thread, params->port, &port)))
+        return status;
+    status = use_connection_of(thread, port, what.message_id, &connection);
+    if (!status)
+        status = message_cancel(thread, connection, &what);
+    else if (status == STATUS_INVALID_MESSAGE)
+        status = STATUS_MESSAGE_NOT_FOUND;
+    thread_release(thread, USE_CONNECTION);
+    thread_release(thread, USE_PORT);
     return status;
 }

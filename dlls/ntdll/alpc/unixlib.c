@@ -72,6 +72,7 @@ __attribute__((visibility("default"))) NTSTATUS (*const __wine_unix_call_funcs[u
     [unix_clear_outputs] = call_clear_outputs,
 #define CALL(name) [unix_##name] = call_##name
     CALL(NtAlpcAcceptConnectPort),
+    CALL(NtAlpcCancelMessage),
     CALL(NtAlpcConnectPort),
     CALL(NtAlpcCreatePort),
     CALL(NtAlpcDisconnectPort),

@@ -20,6 +20,7 @@ enum unix_call
     unix_recover,
     unix_clear_outputs,
     unix_NtAlpcAcceptConnectPort,
+    unix_NtAlpcCancelMessage,
     unix_NtAlpcConnectPort,
     unix_NtAlpcCreatePort,
     unix_NtAlpcDisconnectPort,
@@ -72,6 +73,13 @@ struct NtAlpcAcceptConnectPort_params
     PORT_MESSAGE *request;
     ALPC_MESSAGE_ATTRIBUTES *attributes;
     BOOLEAN accept;
+};
+
+struct NtAlpcCancelMessage_params
+{
+    HANDLE port;
+    ULONG flags;
+    ALPC_CONTEXT_ATTR *context;
 };
 
 /* NtAlpcConnectPortEx too: then name is NULL */

@@ -67,6 +67,11 @@ NTSTATUS NTAPI NtAlpcSendWaitReceivePort(HANDLE PortHandle, ULONG Flags, PPORT_M
          ReceiveMessageAttributes, Timeout);
 }
 
+NTSTATUS NTAPI NtAlpcCancelMessage(HANDLE PortHandle, ULONG Flags, PALPC_CONTEXT_ATTR MessageContext)
+{
+    CALL(NtAlpcCancelMessage, PortHandle, Flags, MessageContext);
+}
+
 NTSTATUS NTAPI NtAlpcDisconnectPort(HANDLE PortHandle, ULONG Flags)
 {
     CALL(NtAlpcDisconnectPort, PortHandle, Flags);

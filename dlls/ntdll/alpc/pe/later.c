@@ -24,11 +24,6 @@
 
 /* ---------------------------------------------------------------------------------------------- NtAlpc* */
 
-NTSTATUS NTAPI NtAlpcCancelMessage(HANDLE port, ULONG flags, PALPC_CONTEXT_ATTR context)
-{
-    LATER({ 0 });
-}
-
 NTSTATUS NTAPI NtAlpcSetInformation(HANDLE port, ALPC_PORT_INFORMATION_CLASS information_class, PVOID information,
                                            ULONG length)
 {
