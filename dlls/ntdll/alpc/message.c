@@ -228,16 +228,16 @@ static NTSTATUS claim_message(struct thread *thread, const struct message_out *o
     case CELL_SPENT:
         *done = true;
         return out->release && step_from(thread, ref, CELL_SPENT, EVENT_DONE) ? STATUS_SUCCESS : STATUS_INVALID_MESSAGE;
-    case CELL_VOID: /* who has been told so once more */
-        return STATUS_REQUEST_CANCELED;
     default:
         break;
     }
-    if (cell_phase(state) == CELL_CANCELED + end)
-        return STATUS_REQUEST_CANCELED;
-    if (ref->id == CELL_CONNECT || !step_from(thread, ref, CELL_HELD + end, EVENT_BEGIN))
-        return STATUS_INVALID_MESSAGE;
-    return STATUS_SUCCESS;
+    if (ref->id != CELL_CONNECT && step_from(thread, ref, CELL_HELD + end, EVENT_BEGIN))
+        return STATUS_SUCCESS;
+    /* perhaps just now; who has been told that is told so once more */
+    state = cell_state(ref->cell);
+    return cell_is(state, CELL_CANCELED + end, ref->gen) || cell_is(state, CELL_VOID, ref->gen)
+               ? STATUS_REQUEST_CANCELED
+               : STATUS_INVALID_MESSAGE;
 }
 
 /* the answer will not be written */
