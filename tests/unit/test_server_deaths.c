@@ -369,31 +369,41 @@ static double seconds(void)
     return (double)monotonic_ns() / 1e9;
 }
 
+/*
+ * count connections of the client's to a port of the owner's; in the oldest, which is swept last, thread 0x40 waits for
+ * the answer to a message, whose cell is returned
+ */
+static uint32_t open_many(struct peer *owner, struct peer *client, unsigned int count, struct link *link)
+{
+    const uint64_t port = make_port(owner);
+    struct connect_port_reply reply;
+    uint32_t message;
+
+    make_connection(client, link);
+    accept_connection(owner, link, port);
+    message = put_request(link, CELL_QUEUED + END_SERVER, 0x40, 0x40);
+    while (--count)
+        assert_int_equal(connect_port(client, plain_connect, 0, &reply), STATUS_SUCCESS);
+    return message;
+}
+
 /* [design 6] a thread that never used ports costs nothing, and one that did keeps nobody waiting, however many
    connections its process has */
 static void test_many_connections(void **state)
 {
     const unsigned int count = scaled(8000), calls = 1000;
     struct peer owner, client, other;
-    struct connect_port_reply reply;
     unsigned int i;
     double begun, before, longest = 0;
     uint32_t last;
     struct link link;
-    uint64_t port;
 
     (void)state;
     start_server("-p");
     begin_process(&owner, 0x20);
     begin_process(&client, 0x24);
     begin_process(&other, 0x28);
-    port = make_port(&owner);
-    /* the oldest one is swept last */
-    make_connection(&client, &link);
-    accept_connection(&owner, &link, port);
-    last = put_request(&link, CELL_QUEUED + END_SERVER, 0x40, 0x40);
-    for (i = 1; i < count; i++)
-        assert_int_equal(connect_port(&client, plain_connect, 0, &reply), STATUS_SUCCESS);
+    last = open_many(&owner, &client, count, &link);
 
     /* what the same number of the cheapest requests takes */
     begun = seconds();
@@ -428,11 +438,8 @@ static void test_many_connections(void **state)
 static void test_killed_over_death(void **state)
 {
     const unsigned int count = scaled(4000);
-    struct connect_port_reply reply;
     struct peer owner, client;
     struct link link;
-    unsigned int i;
-    uint64_t port;
     uint32_t last;
 
     (void)state;
@@ -440,12 +447,7 @@ static void test_killed_over_death(void **state)
     start_server("-p");
     begin_steadfast(&owner, 0x20);
     begin_steadfast(&client, 0x24);
-    port = make_port(&owner);
-    make_connection(&client, &link);
-    accept_connection(&owner, &link, port);
-    last = put_request(&link, CELL_QUEUED + END_SERVER, 0x40, 0x40);
-    for (i = 1; i < count; i++)
-        assert_int_equal(connect_port(&client, plain_connect, 0, &reply), STATUS_SUCCESS);
+    last = open_many(&owner, &client, count, &link);
     list_thread(&client, 0x40, NO_THREAD);
     say_gone(&owner, 0x24, 0x40);
     /* else it was too quick */

@@ -161,9 +161,10 @@ static uint32_t get_limit(struct channel *channel, enum alpc_end end)
     return clamp(limit);
 }
 
-static bool own_cell(struct channel *channel, uint32_t id, struct cell *cell, struct cell_actor actor)
+static bool own_cell(struct channel *channel, uint32_t id, struct cell_actor actor)
 {
-    uint64_t state = atomic_load_explicit(&cell->state, memory_order_relaxed);
+    struct cell *cell = channel_cell(channel, id);
+    uint64_t state = cell ? atomic_load_explicit(&cell->state, memory_order_relaxed) : CELL_OWNED;
 
     return cell_phase(state) == CELL_FREE && cell_step(channel, id, cell, &state, EVENT_ALLOC, actor);
 }
@@ -173,7 +174,6 @@ static uint32_t alloc_below(struct channel *channel, enum alpc_end end, struct c
     struct channel_cursor *cursor = &channel->cursor[end];
     uint32_t first = atomic_load_explicit(&cursor->index, memory_order_relaxed);
     uint32_t count, index = first;
-    struct cell *cell;
 
     for (count = 0; count < limit; count++, index++)
     {
@@ -183,8 +183,7 @@ static uint32_t alloc_below(struct channel *channel, enum alpc_end end, struct c
             if (atomic_exchange_explicit(&cursor->busy, 0, memory_order_relaxed) + count < limit / 4)
                 set_limit(channel, end, clamp(limit / 2));
         }
-        if (!(cell = channel_cell(channel, CELL_ID(end, index))) ||
-            !own_cell(channel, CELL_ID(end, index), cell, actor))
+        if (!own_cell(channel, CELL_ID(end, index), actor))
             continue;
         if (index != first)
             atomic_store_explicit(&cursor->index, index, memory_order_relaxed);
@@ -220,7 +219,7 @@ uint32_t cell_alloc(struct channel *channel, enum alpc_end end, struct cell_acto
     uint32_t limit = get_limit(channel, end), id = CELL_ID(end, index);
 
     /* most often it is the same one again, or the next one */
-    if (index < CELL_NEAR && own_cell(channel, id, channel_cell(channel, id), actor))
+    if (index < CELL_NEAR && own_cell(channel, id, actor))
         return id;
     id = alloc_below(channel, end, actor, limit);
     while (id == CELL_NONE)

@@ -130,3 +130,14 @@ bool channel_announce(struct channel *channel, enum alpc_end end, uint32_t cell,
         *position = at;
     return true;
 }
+
+bool channel_announce_in_time(struct channel *channel, enum alpc_end end, uint32_t cell, uint32_t gen,
+                              uint64_t *position)
+{
+    struct deadline room = deadline_never;
+
+    while (!channel_announce(channel, end, cell, gen, position))
+        if (!wait_for_room(&room))
+            return false;
+    return true;
+}

@@ -137,4 +137,8 @@ static inline uint32_t channel_message_id(const struct channel *channel, uint32_
  */
 bool channel_announce(struct channel *channel, enum alpc_end end, uint32_t cell, uint32_t gen, uint64_t *position);
 
+/* the same, but a receiver that is behind may catch up for a moment */
+bool channel_announce_in_time(struct channel *channel, enum alpc_end end, uint32_t cell, uint32_t gen,
+                              uint64_t *position);
+
 #endif

@@ -42,8 +42,7 @@ void content_cancel(struct content *content);
 /* STATUS_BUFFER_TOO_SMALL, or STATUS_INSUFFICIENT_RESOURCES if the payload is out of reach */
 NTSTATUS content_check_room(const struct content *content, const struct connection *connection, struct message_in *in);
 
-/* tells the caller which message it is: ids, contexts, the sender's token; roster, here and below: connection_roster()
- */
+/* tells the caller which message it is: ids, contexts, the sender's token; roster is connection_roster(), also below */
 void content_describe(const struct content *content, const struct message_ref *ref, const struct roster_entry *roster,
                       struct message_in *in);
 

@@ -9,8 +9,6 @@
 
 #include <sched.h>
 
-/* how long a sender waits for a receiver that is behind before it gives up: a flood slows down instead of failing */
-#define ROOM_WAIT_NS 20000000
 /* how long alpcserver may take to queue early messages; if it takes longer it has died over them */
 #define ACCEPT_WAIT_NS 1000000000
 /* a requester that has slept so long looks whether its message is still announced */
@@ -34,17 +32,6 @@ static NTSTATUS link_status(const struct connection *connection)
     uint32_t link = channel_link(&connection->channel);
 
     return link & LINK_LOST ? STATUS_PORT_DISCONNECTED : STATUS_SUCCESS;
-}
-
-/* lets a receiver catch up; false when that took too long */
-static bool wait_for_room(struct deadline *deadline)
-{
-    if (deadline->forever)
-        *deadline = deadline_in(ROOM_WAIT_NS);
-    else if (deadline_passed(deadline))
-        return false;
-    sched_yield();
-    return true;
 }
 
 /* a step of a message whose state is not known beforehand, from the phase given */
@@ -119,12 +106,8 @@ static NTSTATUS alloc_cell(struct thread *thread, struct connection *connection,
  */
 static NTSTATUS enqueue(struct thread *thread, struct message_ref *ref, enum alpc_end end, enum cell_event undone)
 {
-    struct deadline room = deadline_never;
-
-    while (!channel_announce(&ref->connection->channel, end, ref->id, ref->gen, &ref->position))
+    if (!channel_announce_in_time(&ref->connection->channel, end, ref->id, ref->gen, &ref->position))
     {
-        if (wait_for_room(&room))
-            continue;
         if (step_from(thread, ref, CELL_QUEUED + end, undone))
             return STATUS_INSUFFICIENT_RESOURCES;
         /* a receiver has found it all the same; or what was a callback has been given up, and has no entry to be met */
@@ -308,6 +291,22 @@ static void may_requeue(const struct message_ref *ref)
         atomic_store_explicit(&ref->connection->requeued, 1, memory_order_relaxed);
 }
 
+/* to the program; where its buffer faults it goes to the queue */
+static void copy_answer(struct thread *thread, struct message_ref *ref, const struct content *content,
+                        struct message_in *in)
+{
+    struct connection *connection = ref->connection;
+    struct channel *channel = &connection->channel;
+
+    thread_copy_begin(thread, connection_actor(connection, thread), channel, ref->id, ref->cell, ref->gen,
+                      EVENT_REQUEUE);
+    attachment_receive(channel, ref->id, ref->cell, false, &in->attachments);
+    if (!in->refused)
+        content_deliver(content, in, content_process(content, ref, connection_roster(connection)),
+                        channel_data(channel, ref->id, ref->cell, content->payload_length));
+    thread_copy_end(thread);
+}
+
 /*
  * A callback is a request in its turn: like one that is received it may be given up while it is copied, and is whole as
  * long as its cell was not used again.
@@ -315,21 +314,14 @@ static void may_requeue(const struct message_ref *ref)
 static NTSTATUS take_callback(struct thread *thread, struct message_ref *ref, const struct content *content,
                               struct message_in *in)
 {
-    struct channel *channel = &ref->connection->channel;
     enum alpc_end end = ref->connection->end;
 
-    may_requeue(ref);
     if (!step_from(thread, ref, CELL_ANSWER + end, EVENT_RECEIVE))
     {
         step_from(thread, ref, CELL_RETRACTED + end, EVENT_DONE);
         return STATUS_MESSAGE_LOST;
     }
-    attachment_receive(channel, ref->id, ref->cell, false, &in->attachments);
-    thread_copy_begin(thread, connection_actor(ref->connection, thread), channel, ref->id, ref->cell, ref->gen,
-                      EVENT_REQUEUE);
-    content_deliver(content, in, content_process(content, ref, connection_roster(ref->connection)),
-                    channel_data(channel, ref->id, ref->cell, content->payload_length));
-    thread_copy_end(thread);
+    copy_answer(thread, ref, content, in);
     return content_was_whole(ref) ? STATUS_SUCCESS : STATUS_MESSAGE_LOST;
 }
 
@@ -338,7 +330,6 @@ static NTSTATUS put_off(struct thread *thread, struct message_ref *ref, NTSTATUS
 {
     enum alpc_end end = ref->connection->end;
 
-    may_requeue(ref);
     if (step_from(thread, ref, CELL_ANSWER + end, EVENT_REQUEUE))
     {
         enqueue(thread, ref, end, EVENT_DONE);
@@ -364,18 +355,12 @@ static NTSTATUS take_answer(struct thread *thread, struct message_ref *ref, stru
     }
     content_describe(&content, ref, connection_roster(connection), in);
     in->refused = ref->id == CELL_CONNECT && content.flags & CONTENT_REFUSED;
+    may_requeue(ref);
     if (!in->refused && (status = content_check_room(&content, connection, in)))
         return put_off(thread, ref, status);
     if ((event = event_after(&content)) == EVENT_RECEIVE)
         return take_callback(thread, ref, &content, in);
-    may_requeue(ref);
-    thread_copy_begin(thread, connection_actor(connection, thread), &connection->channel, ref->id, ref->cell, ref->gen,
-                      EVENT_REQUEUE);
-    attachment_receive(&connection->channel, ref->id, ref->cell, false, &in->attachments);
-    if (!in->refused)
-        content_deliver(&content, in, content_process(&content, ref, connection_roster(connection)),
-                        channel_data(&connection->channel, ref->id, ref->cell, content.payload_length));
-    thread_copy_end(thread);
+    copy_answer(thread, ref, &content, in);
     finish(thread, ref, state, event);
     return STATUS_SUCCESS;
 }
@@ -383,10 +368,7 @@ static NTSTATUS take_answer(struct thread *thread, struct message_ref *ref, stru
 /* without room in its queue the holder learns of it when it answers */
 static void tell_canceled(const struct message_ref *ref, enum alpc_end holder)
 {
-    struct deadline room = deadline_never;
-
-    while (!channel_announce(&ref->connection->channel, holder, ref->id, ref->gen, NULL) && wait_for_room(&room))
-        ;
+    channel_announce_in_time(&ref->connection->channel, holder, ref->id, ref->gen, NULL);
 }
 
 /*

@@ -48,8 +48,7 @@ struct doubt
     _Atomic uint32_t again;    /* another lie was met since a search began */
     _Atomic uint32_t slot;     /* of the next connection to look at */
     _Atomic uint64_t time;     /* when the lie was met, coarse_ns() */
-    _Atomic uint64_t
-        position; /* what was sent before that has been received, or lost, once the queue's head is there */
+    _Atomic uint64_t position; /* once the queue's head is there, what was sent before has been received, or lost */
 };
 
 struct port

@@ -177,23 +177,25 @@ bool queue_take(struct queue *queue, uint64_t position)
                                                    memory_order_relaxed);
 }
 
-/* false when something else stands there by now */
-static bool replace(const struct queue *queue, uint64_t position, struct queue_entry old, struct queue_entry entry)
-{
-    uint64_t value = value_of(queue, position, old);
+static const struct queue_entry nothing = { .slot = QUEUE_NOTHING };
 
-    return atomic_compare_exchange_strong_explicit(slot_of(queue, position), &value, value_of(queue, position, entry),
-                                                   memory_order_seq_cst, memory_order_relaxed);
+/* makes a hole of what stands there, if that is still so */
+static bool make_hole(struct queue *queue, uint64_t position, uint64_t value)
+{
+    uint64_t hole = value_of(queue, position, nothing);
+
+    /* who dies in between leaves one too many, and somebody's lie is not noticed */
+    atomic_fetch_add_explicit(&queue->desk->holes, 1, memory_order_relaxed);
+    if (atomic_compare_exchange_strong_explicit(slot_of(queue, position), &value, hole, memory_order_seq_cst,
+                                                memory_order_relaxed))
+        return true;
+    atomic_fetch_sub_explicit(&queue->desk->holes, 1, memory_order_relaxed);
+    return false;
 }
 
 bool queue_erase(struct queue *queue, uint64_t position, struct queue_entry entry)
 {
-    /* who dies in between leaves one too many, and somebody's lie is not noticed */
-    atomic_fetch_add_explicit(&queue->desk->holes, 1, memory_order_relaxed);
-    if (replace(queue, position, entry, (struct queue_entry){ .slot = QUEUE_NOTHING }))
-        return true;
-    atomic_fetch_sub_explicit(&queue->desk->holes, 1, memory_order_relaxed);
-    return false;
+    return make_hole(queue, position, value_of(queue, position, entry));
 }
 
 bool queue_count_hole(struct queue *queue)
@@ -228,15 +230,23 @@ bool queue_trim(struct queue *queue)
     return known;
 }
 
+/* false when something else stands there by now */
+static bool replace(const struct queue *queue, uint64_t position, struct queue_entry old, struct queue_entry entry)
+{
+    uint64_t value = value_of(queue, position, old);
+
+    return atomic_compare_exchange_strong_explicit(slot_of(queue, position), &value, value_of(queue, position, entry),
+                                                   memory_order_seq_cst, memory_order_relaxed);
+}
+
 /*
  * An entry stands at both places for a moment, so who walks up the queue meets it, once or twice.  Whoever receives it
  * makes nothing of the one it has met.
  */
 static void move_entry(struct queue *queue, uint64_t from, struct queue_entry entry, uint64_t to,
-                       struct queue_entry nothing)
+                       struct queue_entry hole)
 {
-    if (replace(queue, to, nothing, entry) &&
-        (queue_head(queue) > from || !replace(queue, from, entry, (struct queue_entry){ .slot = QUEUE_NOTHING })))
+    if (replace(queue, to, hole, entry) && (queue_head(queue) > from || !replace(queue, from, entry, nothing)))
         replace(queue, to, entry, nothing);
 }
 
@@ -250,7 +260,7 @@ bool queue_pack(struct queue *queue, uint64_t end)
 {
     uint64_t now = coarse_ns(), begun = atomic_load_explicit(&queue->desk->packed, memory_order_relaxed);
     uint64_t head = queue_head(queue), from, to;
-    struct queue_entry entry, nothing;
+    struct queue_entry entry, hole;
 
     if (!may_pack(begun, now) || !atomic_compare_exchange_strong_explicit(&queue->desk->packed, &begun, now,
                                                                           memory_order_seq_cst, memory_order_relaxed))
@@ -260,13 +270,13 @@ bool queue_pack(struct queue *queue, uint64_t end)
     {
         if (!queue_peek_at(queue, from, &entry) || entry.slot == QUEUE_NOTHING)
             continue;
-        while (to > from && !leads_nowhere(queue, to, &nothing))
+        while (to > from && !leads_nowhere(queue, to, &hole))
             to--;
         /* who was stopped for long goes no further: another is at it */
         if (atomic_load_explicit(&queue->desk->packed, memory_order_seq_cst) != now)
             break;
         if (to > from)
-            move_entry(queue, from, entry, to, nothing);
+            move_entry(queue, from, entry, to, hole);
     }
     atomic_compare_exchange_strong_explicit(&queue->desk->packed, &now, 0, memory_order_seq_cst, memory_order_relaxed);
     return queue_trim(queue);
@@ -286,17 +296,10 @@ static uint64_t fill_gap(struct queue *queue, uint64_t head, uint64_t begin, uin
     for (position = begin; position != end; position++)
     {
         uint64_t old = atomic_load_explicit(slot_of(queue, position), memory_order_acquire);
-        uint64_t nothing = value_of(queue, position, (struct queue_entry){ .slot = QUEUE_NOTHING });
 
         if (old >> TAG_SHIFT == tag_of(queue, position) ||
-            atomic_load_explicit(&queue->desk->head, memory_order_acquire) != head)
+            atomic_load_explicit(&queue->desk->head, memory_order_acquire) != head || !make_hole(queue, position, old))
             break;
-        atomic_fetch_add_explicit(&queue->desk->holes, 1, memory_order_relaxed);
-        if (atomic_compare_exchange_strong_explicit(slot_of(queue, position), &old, nothing, memory_order_seq_cst,
-                                                    memory_order_relaxed))
-            continue;
-        atomic_fetch_sub_explicit(&queue->desk->holes, 1, memory_order_relaxed);
-        break;
     }
     return position;
 }

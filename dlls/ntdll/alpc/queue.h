@@ -46,8 +46,7 @@ void queue_init(struct queue *queue, struct queue_post *post, struct queue_desk 
  */
 bool queue_put(struct queue *queue, struct queue_entry entry, uint64_t *position);
 
-/* whether the entry stands there to be received still, at *position or, if others have moved it, at what that becomes
- */
+/* whether the entry is still to be received: at *position or, if others have moved it, at what that becomes */
 bool queue_find(const struct queue *queue, uint64_t *position, struct queue_entry entry);
 
 /* the out of line part of queue_ring */

@@ -238,17 +238,18 @@ static NTSTATUS find_connection(struct thread *thread, struct port *port, uint32
     return slot ? STATUS_INVALID_MESSAGE : STATUS_SUCCESS;
 }
 
-/* somebody has written over entries that were not his; a communication port searches without being told, see search_own
- */
+/* somebody has written over entries of others; a communication port searches without being told, see search_own */
 static void suspect(struct port *port)
 {
     if (port->queue)
         doubt_begin(port);
 }
 
-/* an entry that led nowhere has been taken off: it may have been made so on purpose, by a receive on a communication
-   port */
-static bool was_erased(struct queue *queue, uint64_t position)
+/*
+ * An entry that led nowhere has been taken off: true if it was made so on purpose, by a receive on a communication
+ * port. It is accounted for then.
+ */
+static bool was_hole(struct queue *queue, uint64_t position)
 {
     struct queue_entry entry;
 
@@ -266,7 +267,7 @@ static bool remove_entry(struct port *port, const struct arrival *arrival)
 /* the entry is no good: removes it; unless another has, or somebody made it so, it is a lie */
 static bool discard(struct port *port, const struct arrival *arrival)
 {
-    if (!remove_entry(port, arrival) || (port->queue && was_erased(port->queue, arrival->position)))
+    if (!remove_entry(port, arrival) || (port->queue && was_hole(port->queue, arrival->position)))
         return false;
     suspect(port);
     return true;
@@ -303,7 +304,7 @@ static NTSTATUS receive_entry(struct thread *thread, struct port *port, struct c
         return STATUS_SUCCESS;
     /* a receive on the communication port had it just before */
     if (port->queue)
-        was_erased(port->queue, arrival->position);
+        was_hole(port->queue, arrival->position);
     return STATUS_NO_MORE_ENTRIES;
 }
 

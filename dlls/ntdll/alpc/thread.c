@@ -239,24 +239,6 @@ void thread_unregister(void)
     atomic_store(&thread->native, 0);
 }
 
-/* so many ms a queue without room is waited for */
-#define ANNOUNCE_TRIES 20
-
-/* what a thread could not receive goes to the end of the queue again */
-static void announce_again(struct thread *thread, struct cell *cell, uint64_t state)
-{
-    static const struct timespec pause = { .tv_nsec = 1000000 };
-    unsigned int tries;
-
-    for (tries = 0; tries < ANNOUNCE_TRIES; tries++)
-    {
-        if (channel_announce(thread->channel, thread->copier.end, thread->id, thread->gen, NULL))
-            return;
-        nanosleep(&pause, NULL);
-    }
-    cell_step(thread->channel, thread->id, cell, &state, EVENT_DONE, thread->copier);
-}
-
 static void return_cell(struct thread *thread)
 {
     struct cell *cell = thread->cell;
@@ -273,8 +255,10 @@ static void return_cell(struct thread *thread)
         if (!cell_after(event, cell_phase(state)))
             return;
     } while (!cell_step(thread->channel, thread->id, cell, &state, event, thread->copier));
-    if (event == EVENT_REQUEUE)
-        announce_again(thread, cell, state);
+    /* what it could not receive goes to the end of the queue */
+    if (event == EVENT_REQUEUE &&
+        !channel_announce_in_time(thread->channel, thread->copier.end, thread->id, thread->gen, NULL))
+        cell_step(thread->channel, thread->id, cell, &state, EVENT_DONE, thread->copier);
 }
 
 void thread_recover(struct thread *thread)

@@ -125,6 +125,19 @@ struct deadline deadline_within(const struct deadline *deadline, uint64_t ns)
     return timespec_before(&deadline->at, &on_its_clock.at) ? *deadline : soon;
 }
 
+/* how long a sender waits for a receiver before it gives up */
+#define ROOM_WAIT_NS 20000000
+
+bool wait_for_room(struct deadline *deadline)
+{
+    if (deadline->forever)
+        *deadline = deadline_in(ROOM_WAIT_NS);
+    else if (deadline_passed(deadline))
+        return false;
+    sched_yield();
+    return true;
+}
+
 /* ---------------------------------------------------------------------------------------------- futex */
 
 int futex_wait(const _Atomic uint32_t *word, uint32_t expected, const struct deadline *deadline)

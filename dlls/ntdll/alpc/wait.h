@@ -53,6 +53,12 @@ uint64_t coarse_ns(void);
 /* the deadline, but no later than this many nanoseconds from now */
 struct deadline deadline_within(const struct deadline *deadline, uint64_t ns);
 
+/*
+ * Lets a receiver that is behind catch up, so that a flood slows down instead of failing.  The deadline is
+ * deadline_never at first and is set here; false when it took too long.
+ */
+bool wait_for_room(struct deadline *deadline);
+
 /* ---------------------------------------------------------------------------------------------- futex */
 
 /*
